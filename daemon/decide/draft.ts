@@ -1,0 +1,88 @@
+import type { Note, NoteKind, Reply } from '../vocabulary/decision.ts';
+import type { Effect } from '../vocabulary/effect.ts';
+import type { EpochMs, JobId } from '../vocabulary/job.ts';
+import { runKey } from '../vocabulary/job.ts';
+import type { Policy } from '../vocabulary/policy.ts';
+import type { JobRecord, NodeRecord, State } from '../vocabulary/state.ts';
+
+/**
+ * A decision while it is being made: the state before stays as it is, maps are copied at the first write, and
+ * records are only ever replaced.
+ */
+export class Draft {
+  readonly at: EpochMs;
+  readonly policy: Policy;
+  readonly effects: Effect[] = [];
+  readonly recalls: string[] = [];
+  readonly notes: Note[] = [];
+  readonly replies: Reply[] = [];
+  #jobs: Map<JobId, JobRecord> | null = null;
+  #nodes: Map<string, NodeRecord> | null = null;
+  readonly #before: State;
+
+  constructor(before: State, at: EpochMs, policy: Policy) {
+    this.#before = before;
+    this.at = at;
+    this.policy = policy;
+  }
+
+  get jobs(): ReadonlyMap<JobId, JobRecord> {
+    return this.#jobs ?? this.#before.jobs;
+  }
+
+  get nodes(): ReadonlyMap<string, NodeRecord> {
+    return this.#nodes ?? this.#before.nodes;
+  }
+
+  put(job: JobRecord): JobRecord {
+    this.#jobs ??= new Map(this.#before.jobs);
+    this.#jobs.set(job.jobId, job);
+    return job;
+  }
+
+  /** Replaces some fields of a job's record; a record that is gone stays gone. */
+  change(jobId: JobId, fields: Partial<JobRecord>): void {
+    const job = this.jobs.get(jobId);
+    if (job) this.put({ ...job, ...fields });
+  }
+
+  drop(jobId: JobId): void {
+    this.#jobs ??= new Map(this.#before.jobs);
+    this.#jobs.delete(jobId);
+  }
+
+  putNode(node: NodeRecord): void {
+    this.#nodes ??= new Map(this.#before.nodes);
+    this.#nodes.set(node.facts.node, node);
+  }
+
+  dropNode(name: string): void {
+    this.#nodes ??= new Map(this.#before.nodes);
+    this.#nodes.delete(name);
+  }
+
+  note(
+    level: Note['level'],
+    kind: NoteKind,
+    job: { readonly jobId: JobId; readonly restarts: number } | null,
+    message: string,
+    details: Note['details'] = {},
+  ): void {
+    const run = job ? runKey(job.jobId, job.restarts) : null;
+    this.notes.push({ level, kind, jobId: job?.jobId ?? null, run, message, details });
+  }
+
+  reply(
+    requestId: string | null,
+    answer: { actionId: string | null } | { status: number; message: string },
+  ): void {
+    if (requestId === null) return;
+    this.replies.push(
+      'status' in answer ? { requestId, ok: false, ...answer } : { requestId, ok: true, ...answer },
+    );
+  }
+
+  state(): State {
+    return { clock: this.at, jobs: this.jobs, nodes: this.nodes };
+  }
+}

@@ -1,0 +1,29 @@
+import type { RestoreReason } from '../vocabulary/job.ts';
+import type { NodeFacts } from '../vocabulary/node.ts';
+import type { Policy } from '../vocabulary/policy.ts';
+
+/**
+ * A node that is being shut down. A plain `scontrol reboot` (REBOOT_REQUESTED without DRAIN) is not among
+ * them: the node still takes jobs and waits for them to end.
+ */
+const TERMINATING = ['POWER_DOWN', 'POWERING_DOWN', 'POWERED_DOWN', 'REBOOT_ISSUED'];
+/**
+ * A node that jobs should leave. DOWN and NOT_RESPONDING are left out: of a DOWN node Slurm ends the jobs
+ * itself, and NOT_RESPONDING passes by itself after a resume or a restart of slurmd.
+ */
+const UNSCHEDULABLE = ['DRAIN', 'FAIL'];
+
+/** Why the jobs of a node have to leave it, or null where they may stay. */
+export function reasonToLeave(facts: NodeFacts, policy: Policy): RestoreReason | null {
+  if (TERMINATING.some((flag) => facts.flags.includes(flag))) {
+    return policy.restore.onTermination ? 'nodeTermination' : null;
+  }
+  if (!UNSCHEDULABLE.some((flag) => facts.flags.includes(flag))) return null;
+  if (policy.restore.skipReasons.some((pattern) => pattern.test(facts.reason))) return null;
+  return policy.restore.onDrain ? 'nodeUnschedulable' : null;
+}
+
+/** Slurm cannot reach the node: what it says of the node's jobs may not be so. */
+export function unreachable(facts: NodeFacts | undefined): boolean {
+  return facts === undefined || facts.base === 'DOWN' || facts.flags.includes('NOT_RESPONDING');
+}

@@ -1,0 +1,32 @@
+import type { NodeFacts } from '../vocabulary/node.ts';
+import type { Draft } from './draft.ts';
+import { takeBack } from './evacuate.ts';
+import { reasonToLeave } from './node-away.ts';
+
+/** Slurm's word on a node: it begins or ends an episode, in which the node's jobs leave it. */
+export function nodeSeen(draft: Draft, facts: NodeFacts): void {
+  const known = draft.nodes.get(facts.node);
+  const reason = reasonToLeave(facts, draft.policy);
+  const awaySince = reason === null ? null : (known?.awaySince ?? draft.at);
+  draft.putNode({ facts, awaySince });
+  const details = { node: facts.node, state: [facts.base, ...facts.flags].join('+'), reason: facts.reason };
+  if (awaySince !== null && (known?.awaySince ?? null) === null) {
+    draft.note('warn', 'node-away', null, `node ${facts.node} goes away (${reason})`, details);
+  } else if (awaySince === null && known && known.awaySince !== null) {
+    draft.note('info', 'node-back', null, `node ${facts.node} is back`, details);
+  }
+  takeBack(draft);
+}
+
+/** The configuration may have changed which states mean that a node goes away. */
+export function judgeNodesAnew(draft: Draft): void {
+  for (const node of draft.nodes.values()) nodeSeen(draft, node.facts);
+}
+
+/** Only nodes of jobs that this daemon owns, and its own, are worth remembering. */
+export function forgetNodes(draft: Draft): void {
+  if (draft.nodes.size === 0) return;
+  const needed = new Set([draft.policy.node]);
+  for (const job of draft.jobs.values()) for (const node of job.facts?.nodes ?? []) needed.add(node);
+  for (const name of draft.nodes.keys()) if (!needed.has(name)) draft.dropNode(name);
+}

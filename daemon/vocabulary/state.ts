@@ -1,0 +1,121 @@
+import type {
+  CheckpointKind,
+  CheckpointReason,
+  EpochMs,
+  JobFacts,
+  JobId,
+  JobOverride,
+  Millis,
+  RestoreReason,
+} from './job.ts';
+import type { NodeFacts } from './node.ts';
+
+/**
+ * What the daemon knows. Immutable: `decide` returns a new one that shares every record it did not touch, so
+ * that the journal writes only the records whose reference changed.
+ */
+export interface State {
+  /** The newest time that any event carried. */
+  readonly clock: EpochMs;
+  readonly jobs: ReadonlyMap<JobId, JobRecord>;
+  readonly nodes: ReadonlyMap<string, NodeRecord>;
+}
+
+/** One job that has, or had until a moment ago, a run on this node. */
+export interface JobRecord {
+  /** Slurm's last word; null from the Prolog until Slurm was asked. */
+  readonly facts: JobFacts | null;
+  readonly jobId: JobId;
+  readonly restarts: number;
+  readonly override: JobOverride;
+  readonly heartbeat: HeartbeatState;
+  /** The checkpoint under way, if one is. */
+  readonly checkpoint: CheckpointUnderWay | null;
+  /** The newest checkpoint that can be restored from, of this run or an earlier one of the same job. */
+  readonly ready: ReadyCheckpoint | null;
+  readonly plan: Plan | null;
+  /** When this run ended, by the word of its Epilog or of Slurm. */
+  readonly endedAt: EpochMs | null;
+  /** Slurm's word on how it ended; then the record goes once nothing is under way for it. */
+  readonly endedAs: string | null;
+}
+
+export interface HeartbeatState {
+  /** When the next one is due; null while no schedule has fired for this job. */
+  readonly dueAt: EpochMs | null;
+  /** The last cron slot that counted for this run: the same slot again is none. */
+  readonly slotAt: EpochMs | null;
+  /** It was due, and waits for a place among those under way; dropped when it is due again. */
+  readonly waiting: boolean;
+  /** How often in a row the server had nothing to checkpoint: each time the period until the next try doubles. */
+  readonly penalty: number;
+  /** How many due times are still let pass for that. */
+  readonly skip: number;
+}
+
+export interface CheckpointUnderWay {
+  readonly effectId: string;
+  /** Null until the API accepted it. */
+  readonly actionId: string | null;
+  readonly kind: CheckpointKind;
+  readonly reason: CheckpointReason;
+  readonly startedAt: EpochMs;
+  /** The socket request that waits for it, if a person asked. */
+  readonly requestId: string | null;
+}
+
+export interface ReadyCheckpoint {
+  readonly actionId: string;
+  readonly kind: CheckpointKind;
+  /** The run that it was taken from: job ids come back, and it is good for this job's later runs only. */
+  readonly restarts: number;
+  readonly uid: number;
+  readonly jobName: string;
+  readonly submitAt: EpochMs;
+  /** When it was asked for: work after this moment is not in it. */
+  readonly takenAt: EpochMs;
+  /** From asking to ready. */
+  readonly tookMs: Millis;
+}
+
+/** How a run is brought to another node: one plan a run and episode. */
+export interface Plan {
+  /** When the episode began: the part of the effects' ids that tells two episodes of one run apart. */
+  readonly episode: EpochMs;
+  /** The node that goes away; null when a person asked. */
+  readonly node: string | null;
+  readonly reason: RestoreReason;
+  readonly deadline: EpochMs | null;
+  readonly step: PlanStep;
+  /** The guard took Slurm's `Requeue` from the job: it is given back when the plan is taken back. */
+  readonly guarded: boolean;
+  /** The final checkpoint is waited for until then. */
+  readonly waitUntil: EpochMs | null;
+  /** The checkpoint that the restore names, once it is chosen. */
+  readonly actionId: string | null;
+  readonly requestId: string | null;
+  /** What went wrong, for a person. */
+  readonly problem: string | null;
+}
+
+export type PlanStep =
+  /** Waiting for a place among the restores under way. */
+  | 'queued'
+  /** Keeping Slurm from requeueing the job by itself. */
+  | 'guard'
+  /** Waiting for the final checkpoint. */
+  | 'checkpoint'
+  | 'restore'
+  | 'end-source'
+  /** Nothing to restore from yet: the next checkpoint that becomes ready carries the plan on. */
+  | 'stranded'
+  /** Brought back elsewhere. */
+  | 'done'
+  /** Could not be brought back, and said so. */
+  | 'failed';
+
+export interface NodeRecord {
+  readonly facts: NodeFacts;
+  /** Since when the node is going away; null while it is not. The name of the episode. */
+  readonly awaySince: EpochMs | null;
+}
