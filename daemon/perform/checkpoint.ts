@@ -1,0 +1,38 @@
+import type { Effect } from '../vocabulary/effect.ts';
+import type { Outcome } from '../vocabulary/outcome.ts';
+import { staleRun } from './fresh-run.ts';
+import type { Performance, PerformPorts } from './ports.ts';
+
+type Checkpoint = Extract<Effect, { kind: 'checkpoint' }>;
+type AwaitReady = Extract<Effect, { kind: 'await-ready' }>;
+
+/**
+ * Asks for a checkpoint of this very run, if it runs. A heartbeat that an earlier process may have sent is
+ * dropped: its answer is lost, and the next one is due soon. A final checkpoint is asked for again, since a
+ * restore waits for it, and one checkpoint more does no harm.
+ */
+export async function performCheckpoint(ports: PerformPorts, p: Performance<Checkpoint>): Promise<Outcome> {
+  const { effect } = p;
+  if (p.sentBefore !== null && effect.reason === 'heartbeat') {
+    return { type: 'unavailable', message: 'ckptd ended before the answer came' };
+  }
+  if (ports.clock.now() >= effect.expiresAt) return { type: 'unavailable', message: 'its time was over' };
+  const stale = await staleRun(ports, effect, ['RUNNING'], p.signal);
+  if (stale !== null) return stale;
+  p.markSent();
+  return ports.api.checkpoint(
+    {
+      jobId: effect.jobId,
+      jobName: effect.jobName,
+      kind: effect.checkpointKind,
+      reason: effect.reason,
+      expiresAt: effect.expiresAt,
+    },
+    p.signal,
+  );
+}
+
+/** Asks for nothing but the state of a checkpoint: any number of times is once. */
+export function performAwaitReady(ports: PerformPorts, p: Performance<AwaitReady>): Promise<Outcome> {
+  return ports.api.awaitReady({ actionId: p.effect.actionId, expiresAt: p.effect.expiresAt }, p.signal);
+}

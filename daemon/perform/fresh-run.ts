@@ -1,0 +1,31 @@
+import type { JobId } from '../vocabulary/job.ts';
+import type { Outcome } from '../vocabulary/outcome.ts';
+import type { PerformPorts } from './ports.ts';
+
+/**
+ * Looks whether this very run is in one of these states, right before something is done to it. What Slurm says
+ * becomes an event as well, so that the daemon's picture is no older than this look.
+ *
+ * @returns null to go on, also when slurmctld cannot be asked: then the last known state has to do; or `stale`.
+ */
+export async function staleRun(
+  ports: PerformPorts,
+  run: { readonly jobId: JobId; readonly restarts: number },
+  states: readonly string[],
+  signal: AbortSignal,
+): Promise<Outcome | null> {
+  const look = await ports.slurm.lookup(run.jobId, signal);
+  const at = ports.clock.now();
+  if (look === 'absent') {
+    ports.emit({ type: 'job-absent', at, jobId: run.jobId });
+    return { type: 'stale', state: 'ABSENT', message: `Slurm knows no job ${run.jobId}` };
+  }
+  if ('unavailable' in look) return null;
+  ports.emit({ type: 'job', at, facts: look });
+  if (look.restarts === run.restarts && states.includes(look.state)) return null;
+  const message =
+    look.restarts === run.restarts
+      ? `job ${run.jobId} is ${look.state}`
+      : `job ${run.jobId} is at run ${look.restarts} now, ${look.state}`;
+  return { type: 'stale', state: look.state, message };
+}

@@ -1,0 +1,91 @@
+import type { Clock, Log } from '../system/ports.ts';
+import type { Effect } from '../vocabulary/effect.ts';
+import type { DaemonEvent } from '../vocabulary/event.ts';
+import type {
+  CheckpointKind,
+  CheckpointReason,
+  EpochMs,
+  JobFacts,
+  JobId,
+  Millis,
+  RestoreReason,
+} from '../vocabulary/job.ts';
+import type { Outcome } from '../vocabulary/outcome.ts';
+
+/** The API of the seeds, as `api/` speaks it. */
+export interface ActionsApi {
+  /** Asks until the API accepted, said a final no, or the time is over. */
+  checkpoint(
+    ask: {
+      readonly jobId: JobId;
+      readonly jobName: string;
+      readonly kind: CheckpointKind;
+      readonly reason: CheckpointReason;
+      readonly expiresAt: EpochMs;
+    },
+    signal: AbortSignal,
+  ): Promise<Outcome>;
+  /** Asks until the checkpoint is ready, or never will be, or the time is over. */
+  awaitReady(
+    ask: { readonly actionId: string; readonly expiresAt: EpochMs },
+    signal: AbortSignal,
+  ): Promise<Outcome>;
+  /** One attempt: whether it may be made again is for the caller to find out. */
+  restoreOnce(
+    ask: { readonly actionId: string; readonly clusterId: string; readonly reason: RestoreReason },
+    signal: AbortSignal,
+  ): Promise<RestoreAttempt>;
+}
+
+export type RestoreAttempt =
+  | { readonly type: 'accepted'; readonly actionId: string }
+  | { readonly type: 'refused'; readonly status: number; readonly message: string }
+  /** Certainly not acted on. `afterMs`: the server said when to ask again. */
+  | { readonly type: 'retry'; readonly afterMs: Millis | null; readonly message: string }
+  /** It may have been acted on. */
+  | { readonly type: 'ambiguous'; readonly message: string };
+
+/** Slurm's word on one job, just now. */
+export type JobLookup = JobFacts | 'absent' | { readonly unavailable: string };
+
+/** Whether a restore whose answer never came has happened all the same. */
+export type RestoredLook =
+  | { readonly type: 'happened'; readonly message: string }
+  | { readonly type: 'not-yet' }
+  | { readonly type: 'unknown'; readonly message: string };
+
+/** The few things that the daemon asks of Slurm, or does to it. */
+export interface SlurmActions {
+  lookup(jobId: JobId, signal: AbortSignal): Promise<JobLookup>;
+  setRequeue(jobId: JobId, restarts: number, requeue: boolean, signal: AbortSignal): Promise<Outcome>;
+  endRun(jobId: JobId, restarts: number, signal: AbortSignal): Promise<Outcome>;
+  lookForRestored(
+    run: { readonly jobId: JobId; readonly restarts: number; readonly since: EpochMs },
+    signal: AbortSignal,
+  ): Promise<RestoredLook>;
+}
+
+export interface PerformPorts {
+  readonly api: ActionsApi;
+  readonly slurm: SlurmActions;
+  readonly clusterId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** In `[0, 1)`. */
+  readonly random: () => number;
+  /** Facts that came to light on the way. */
+  readonly emit: (event: DaemonEvent) => void;
+}
+
+/** One performance of an effect. */
+export interface Performance<E extends Effect = Effect> {
+  readonly effect: E;
+  /** When an earlier process may have sent it already; null where it certainly was not. */
+  readonly sentBefore: EpochMs | null;
+  /** To be called right before the effect may reach the world: durable, so that a later process knows. */
+  readonly markSent: () => void;
+  /** Aborted when the effect is not wanted any more. */
+  readonly recall: AbortSignal;
+  /** Aborted when the process ends: what is unsettled then is performed by the next one. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,72 @@
+/*
+ * A restore is asked for once. What may have been acted on without an answer (a timeout, a reset, a process
+ * that was killed) is looked into first: the run gone, requeued, or brought back as a newer job means that it
+ * happened. Only when Slurm shows twice, with some time between, that nothing has, is it asked for again.
+ */
+import type { Effect } from '../vocabulary/effect.ts';
+import type { EpochMs } from '../vocabulary/job.ts';
+import type { Outcome } from '../vocabulary/outcome.ts';
+import { backoff, waitUnlessRecalled } from './backoff.ts';
+import { staleRun } from './fresh-run.ts';
+import type { Performance, PerformPorts } from './ports.ts';
+
+type Restore = Extract<Effect, { kind: 'restore' }>;
+
+/** Slurm needs a moment to show what the API did: a requeue shows at once, a new job after its sbatch. */
+const SETTLES_WITHIN_MS = 5_000;
+/** States in which a run can be brought back: it runs, or its node failed and Slurm gave it up. */
+const RESTORABLE = ['RUNNING', 'NODE_FAIL', 'BOOT_FAIL'];
+
+export async function performRestore(ports: PerformPorts, p: Performance<Restore>): Promise<Outcome> {
+  let sentAt = p.sentBefore;
+  for (let attempt = 0; ; attempt++) {
+    if (sentAt !== null && (await happened(ports, p, sentAt))) return { type: 'restored', actionId: null };
+    sentAt = null;
+    const stale = p.recall.aborted ? null : await staleRun(ports, p.effect, RESTORABLE, p.signal);
+    if (stale !== null) return stale;
+    if (p.recall.aborted) return { type: 'recalled' };
+    p.markSent();
+    const askedAt = ports.clock.now();
+    const { actionId, reason } = p.effect;
+    const answer = await ports.api.restoreOnce({ actionId, clusterId: ports.clusterId, reason }, p.signal);
+    if (answer.type === 'accepted') return { type: 'restored', actionId: answer.actionId };
+    if (answer.type === 'refused') return answer;
+    report(ports, p.effect, attempt, answer.message);
+    if (answer.type === 'ambiguous') {
+      sentAt = askedAt;
+    } else {
+      const pause = answer.afterMs ?? backoff(attempt, ports.random);
+      await waitUnlessRecalled(ports.clock, pause, p.recall, p.signal);
+    }
+  }
+}
+
+/** Asks Slurm until it shows that the restore happened, or twice that it did not. */
+async function happened(ports: PerformPorts, p: Performance<Restore>, since: EpochMs): Promise<boolean> {
+  const { jobId, restarts } = p.effect;
+  for (let attempt = 0, misses = 0; misses < 2; attempt++) {
+    const look = await ports.slurm.lookForRestored({ jobId, restarts, since }, p.signal);
+    if (look.type === 'happened') {
+      ports.log.info({ job_id: jobId, effect: p.effect.id }, `the restore happened: ${look.message}`);
+      return true;
+    }
+    if (look.type === 'not-yet') misses++;
+    if (misses >= 2) break;
+    const pause = look.type === 'unknown' ? backoff(attempt, ports.random, 1_000, 15_000) : SETTLES_WITHIN_MS;
+    await ports.clock.sleep(pause, p.signal);
+  }
+  return false;
+}
+
+function report(ports: PerformPorts, effect: Restore, attempt: number, message: string): void {
+  const fields = {
+    job_id: effect.jobId,
+    action_id: effect.actionId,
+    effect: effect.id,
+    attempt: attempt + 1,
+  };
+  ports.log.warn(
+    fields,
+    `restore of job ${effect.jobId} not answered yet: ${message}; it is kept and tried again`,
+  );
+}

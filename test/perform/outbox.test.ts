@@ -1,0 +1,82 @@
+import { expect, test } from 'vitest';
+import { createOutbox } from '../../daemon/perform/outbox.ts';
+import type { Effect } from '../../daemon/vocabulary/effect.ts';
+import type { Outcome } from '../../daemon/vocabulary/outcome.ts';
+import { RESTORE, scripted } from './ports.ts';
+
+const GUARD: Effect = {
+  kind: 'guard',
+  id: 'guard:7.0:9000',
+  jobId: 7,
+  restarts: 0,
+  requeue: false,
+  expiresAt: 99_000,
+};
+const RELEASE: Effect = { ...GUARD, id: 'release:7.0:9000', requeue: true };
+
+function outbox(script: Parameters<typeof scripted>[0]) {
+  const { ports, events, calls } = scripted(script);
+  const end = new AbortController();
+  const sent: string[] = [];
+  const box = createOutbox({ ...ports, signal: end.signal, markSent: (id) => sent.push(id) });
+  return { box, end, sent, events, calls };
+}
+
+test('each effect settles exactly once, however often it is handed in', async () => {
+  const { box, events } = outbox({ setRequeue: async () => ({ type: 'done' }) });
+  box.take(GUARD, null);
+  box.take(GUARD, null);
+  await box.drained();
+  expect(events).toEqual([{ type: 'settled', at: 10_000, effect: GUARD, outcome: { type: 'done' } }]);
+});
+
+test("effects on one job's run keep their order", async () => {
+  const order: string[] = [];
+  const first = Promise.withResolvers<Outcome>();
+  const { box } = outbox({
+    async setRequeue(_, __, requeue) {
+      order.push(`requeue=${requeue}`);
+      return requeue ? { type: 'done' } : first.promise;
+    },
+  });
+  box.take(GUARD, null);
+  box.take(RELEASE, null);
+  await Promise.resolve();
+  first.resolve({ type: 'done' });
+  await box.drained();
+  expect(order).toEqual(['requeue=false', 'requeue=true']);
+});
+
+test('a performer that throws settles its effect as unavailable', async () => {
+  const { box, events } = outbox({
+    setRequeue: () => Promise.reject(new Error('a defect')),
+  });
+  box.take(GUARD, null);
+  await box.drained();
+  expect(events).toMatchObject([{ type: 'settled', outcome: { type: 'unavailable', message: 'a defect' } }]);
+});
+
+test('what ends with the process stays unsettled', async () => {
+  const { box, end, events } = outbox({
+    restore: [
+      () =>
+        new Promise((_, reject) => {
+          end.signal.addEventListener('abort', () => reject(end.signal.reason));
+        }),
+    ],
+  });
+  box.take(RESTORE, null);
+  await expect.poll(() => events.length).toBe(1); // the look at the run
+  end.abort();
+  await box.drained();
+  expect(events.map(({ type }) => type)).toEqual(['job']);
+});
+
+test('a recall reaches the effect that is performed', async () => {
+  const { box, events, sent } = outbox({});
+  box.take(RESTORE, null);
+  box.recall(RESTORE.id);
+  await box.drained();
+  expect(events).toMatchObject([{ type: 'settled', outcome: { type: 'recalled' } }]);
+  expect(sent).toEqual([]);
+});
