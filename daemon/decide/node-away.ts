@@ -13,13 +13,17 @@ const TERMINATING = ['POWER_DOWN', 'POWERING_DOWN', 'POWERED_DOWN', 'REBOOT_ISSU
  */
 const UNSCHEDULABLE = ['DRAIN', 'FAIL'];
 
+/** As much of a drain's reason as is matched: patterns are an admin's, and a reason may be of any length. */
+const REASON_CHARACTERS = 1_000;
+
 /** Why the jobs of a node have to leave it, or null where they may stay. */
 export function reasonToLeave(facts: NodeFacts, policy: Policy): RestoreReason | null {
   if (TERMINATING.some((flag) => facts.flags.includes(flag))) {
     return policy.restore.onTermination ? 'nodeTermination' : null;
   }
   if (!UNSCHEDULABLE.some((flag) => facts.flags.includes(flag))) return null;
-  if (policy.restore.skipReasons.some((pattern) => pattern.test(facts.reason))) return null;
+  const reason = facts.reason.slice(0, REASON_CHARACTERS);
+  if (policy.restore.skipReasons.some((pattern) => pattern.test(reason))) return null;
   return policy.restore.onDrain ? 'nodeUnschedulable' : null;
 }
 

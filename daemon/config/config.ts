@@ -1,0 +1,57 @@
+import type { Millis } from '../vocabulary/job.ts';
+import type { HeartbeatRule, JobRule, Policy } from '../vocabulary/policy.ts';
+import type { ApiAddress } from './api-url.ts';
+import type { LOG_LEVELS } from './file-schema.ts';
+import type { NOTICE_PROVIDERS } from './notices-schema.ts';
+import type { Secret } from './secret.ts';
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+export type NoticeProvider = (typeof NOTICE_PROVIDERS)[number];
+
+/** The whole configuration: checked, complete and frozen. Paths are absolute. */
+export interface Config {
+  /** A UUID in lower case. */
+  readonly clusterId: string;
+  readonly api: ApiAddress & {
+    readonly tokenFile: string | null;
+    /** What `CEDANA_AUTH_TOKEN` holds; null when there is a token file, which goes before it. */
+    readonly token: Secret | null;
+    /** PEM file of a private CA. */
+    readonly caFile: string | null;
+    /** Of one call. */
+    readonly timeout: Millis;
+  };
+  readonly slurm: {
+    /** This node's name in Slurm. */
+    readonly node: string;
+    /** Folder of squeue and its like. */
+    readonly bin: string;
+    /** slurm.conf. */
+    readonly conf: string;
+    readonly pollNode: Millis;
+    readonly rescanJobs: Millis;
+    readonly reconcile: Millis;
+  };
+  readonly heartbeat: HeartbeatRule & { readonly concurrency: number };
+  /** As in the file, each with what it takes over from `heartbeat`. */
+  readonly policies: readonly JobRule[];
+  readonly restore: Policy['restore'];
+  readonly notices: {
+    readonly providers: readonly NoticeProvider[];
+    readonly drainNode: boolean;
+    readonly file: string;
+    readonly ec2: {
+      /** Base URL without a slash at its end. */
+      readonly endpoint: string;
+      readonly poll: Millis;
+    };
+  };
+  readonly socket: {
+    readonly path: string;
+    /** For chmod: 0o600. */
+    readonly mode: number;
+    readonly group: string;
+  };
+  readonly stateDir: string;
+  readonly log: { readonly level: LogLevel };
+}

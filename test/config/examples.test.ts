@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { config, problems } from './support.ts';
+
+function example(name: string): string {
+  return readFileSync(resolve(import.meta.dirname, '../../config', name), 'utf8');
+}
+
+/** With every setting that is commented out taken in: `#key` and `#  key`, while prose begins with `# `. */
+function withDefaults(text: string): string {
+  return text.replace(/^#(?=[a-z]| {2})/gm, '');
+}
+
+test.each([
+  ['cedana.yaml', 'https://api.example.com', 'cancel'],
+  ['engine.yaml', 'unix:/run/ckptd-engine/api.sock', 'leave'],
+])('%s can be used as it is', (name, url, sourceJob) => {
+  const { api, restore, policies } = config(example(name), {});
+  expect(api.url).toBe(url);
+  expect(restore).toMatchObject({ sourceJob, skipReasons: [/^maintenance/u] });
+  expect(policies).toHaveLength(2);
+});
+
+test.each(['cedana.yaml', 'engine.yaml'])('%s tells the true default of every key', (name) => {
+  const text = example(name);
+  expect(problems(withDefaults(text), {})).toEqual([]);
+  const { api, ...rest } = config(withDefaults(text), {});
+  const plain = config(text, {});
+  expect(rest).toEqual({ ...plain, api: undefined });
+  // Shown, but without a default.
+  expect({ ...api, caFile: null }).toEqual(plain.api);
+});
+
+test.each(['cedana.yaml', 'engine.yaml'])('%s has each key of the schema', (name) => {
+  const schema = JSON.parse(example('schema.json')) as { properties: Record<string, Block> };
+  const text = example(name);
+  const silent = Object.entries(schema.properties)
+    .flatMap(([key, block]) => [key, ...Object.keys(block.properties ?? {})])
+    .filter((key) => !new RegExp(`\\b${key}:`).test(text));
+  // The engine needs neither.
+  expect(silent).toEqual(name === 'engine.yaml' ? ['token_file', 'ca_file'] : []);
+});
+
+interface Block {
+  readonly properties?: Record<string, unknown>;
+}
