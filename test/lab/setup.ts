@@ -1,0 +1,29 @@
+/** Installs what the lab and the checks need on this machine itself: `node test/lab/setup.ts`, as root. */
+
+import { baseRoot } from './base.ts';
+import { exec } from './exec.ts';
+
+const hostPackages = ['debootstrap', 'iproute2', 'shellcheck', 'systemd-container', 'tar', 'util-linux'];
+
+async function missingPackages(): Promise<string[]> {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own format
+  const format = '${db:Status-Status} ${Package}\n';
+  const known = await exec('dpkg-query', ['-W', '-f', format, ...hostPackages], { reject: false });
+  const installed = new Set(known.stdout.split('\n'));
+  return hostPackages.filter((name) => !installed.has(`installed ${name}`));
+}
+
+const missing = await missingPackages();
+if (missing.length > 0) {
+  console.log(`installing ${missing.join(' ')}`);
+  const options = {
+    stdout: 'inherit',
+    stderr: 'inherit',
+    env: { DEBIAN_FRONTEND: 'noninteractive' },
+  } as const;
+  await exec('apt-get', ['update', '-q'], options);
+  await exec('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...missing], options);
+} else {
+  console.log(`already installed: ${hostPackages.join(' ')}`);
+}
+console.log(`root file system of the nodes: ${await baseRoot()}`);
