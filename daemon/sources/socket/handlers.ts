@@ -1,0 +1,35 @@
+import type { CheckpointKind, JobOverride } from '../../vocabulary/job.ts';
+import type { HookEnv } from './hook-body.ts';
+
+/** The API's answer to a request by hand, handed through. */
+export interface ManualAnswer {
+  readonly status: number;
+  readonly body: object;
+}
+
+/** What the daemon does for the socket. A rejection or a throw is a 500 and a line in the log. */
+export interface SocketHandlers {
+  /** Resolves once the event is in the journal. */
+  prolog(hook: {
+    readonly jobId: number;
+    readonly restarts: number;
+    readonly uid: number | null;
+    readonly override: JobOverride;
+    readonly env: HookEnv;
+  }): Promise<void>;
+  epilog(hook: {
+    readonly jobId: number;
+    readonly restarts: number;
+    /** `SLURM_JOB_EXIT_CODE` as Slurm has it. */
+    readonly exitCode: string | null;
+    readonly env: HookEnv;
+  }): Promise<void>;
+  /** `signal` fires when the client hangs up or the daemon stops. */
+  checkpoint(jobId: number, kind: CheckpointKind | null, signal: AbortSignal): Promise<ManualAnswer>;
+  restore(jobId: number, actionId: string | null, signal: AbortSignal): Promise<ManualAnswer>;
+  status(): object;
+  jobs(): object[];
+  history(query: { readonly jobId?: number; readonly limit: number }): object[];
+  metrics(): string;
+  healthy(): { readonly ok: boolean; readonly message: string };
+}

@@ -1,0 +1,149 @@
+import { expect, test } from 'vitest';
+import { type Answer, ask, serve } from './support.ts';
+
+const json = ({ text }: Answer) => JSON.parse(text) as unknown;
+
+test('hooks: the handler gets the run, the override and the environment, and the answer is 202 after it', async () => {
+  const order: string[] = [];
+  await using fixture = await serve({
+    prolog: async (hook) => {
+      await new Promise(setImmediate);
+      order.push('journal');
+      expect(hook).toEqual({
+        jobId: 7,
+        restarts: 2,
+        uid: 1000,
+        override: { every: 900_000, kind: 'rootfs' },
+        env: {
+          SLURM_JOB_ID: '7',
+          SLURM_JOB_RESTART_COUNT: '2',
+          SLURM_JOB_UID: '1000',
+          SPANK_CKPT_INTERVAL: '15m',
+          SPANK_CKPT_KIND: 'rootfs',
+          SPANK_CKPT_OFF: 'perhaps',
+          SLURM_JOB_COMMENT: 'a"b\\\n\ufffd',
+        },
+      });
+    },
+  });
+  const env = {
+    SLURM_JOB_ID: '7',
+    SLURM_JOB_RESTART_COUNT: '2',
+    SLURM_JOB_UID: '1000',
+    SPANK_CKPT_INTERVAL: '15m',
+    SPANK_CKPT_KIND: 'rootfs',
+    SPANK_CKPT_OFF: 'perhaps',
+    SLURM_JOB_COMMENT: 'a"b\\\n\ud800',
+    PATH: '/bin',
+    __proto__x: '1',
+    SLURM_NUMBER: 5,
+  };
+  const answer = await ask(fixture.path, 'POST /v1/jobs/7/prolog', JSON.stringify({ env }));
+  order.push('answer');
+  expect(answer.status).toBe(202);
+  expect(order).toEqual(['journal', 'answer']);
+  expect(fixture.logged).toEqual(['job 7: SPANK_CKPT_OFF is ignored: it is not 1 or 0']);
+});
+
+test('hooks: bytes that are no UTF-8 are text with a mark in it; what Slurm left out is null or 0', async () => {
+  await using fixture = await serve();
+  const body = Buffer.concat([
+    Buffer.from('{"env":{"SLURM_JOB_COMMENT":"'),
+    Buffer.from([0xff]),
+    Buffer.from('"}}'),
+  ]);
+  expect((await ask(fixture.path, 'POST /v1/jobs/8/prolog', body)).status).toBe(202);
+  const exit = '{"env":{"SLURM_JOB_EXIT_CODE":"256"}}';
+  expect((await ask(fixture.path, 'POST /v1/jobs/8/epilog', exit)).status).toBe(202);
+  expect(fixture.calls).toEqual([
+    ['prolog', { jobId: 8, restarts: 0, uid: null, override: {}, env: { SLURM_JOB_COMMENT: '\ufffd' } }],
+    ['epilog', { jobId: 8, restarts: 0, exitCode: '256', env: { SLURM_JOB_EXIT_CODE: '256' } }],
+  ]);
+});
+
+test('by hand: the body is optional, and the answer is handed through', async () => {
+  await using fixture = await serve();
+  const { path } = fixture;
+  expect(json(await ask(path, 'POST /v1/jobs/1/checkpoint'))).toEqual({ action_id: 'a1' });
+  await ask(path, 'POST /v1/jobs/1/checkpoint', '{"kind":"rootfsonly"}');
+  const restored = await ask(path, 'POST /v1/jobs/1/restore', '{"action_id":"a1"}');
+  expect([restored.status, json(restored)]).toEqual([
+    404,
+    { message: 'no such checkpoint', code: 'ApiError' },
+  ]);
+  await ask(path, 'POST /v1/jobs/1/restore');
+  expect(fixture.calls).toEqual([
+    ['checkpoint', 1, null],
+    ['checkpoint', 1, 'rootfsonly'],
+    ['restore', 1, 'a1'],
+    ['restore', 1, null],
+  ]);
+});
+
+test('what people and probes read', async () => {
+  let ok = true;
+  await using fixture = await serve({ healthy: () => ({ ok, message: 'journal cannot be written' }) });
+  const { path } = fixture;
+  expect(json(await ask(path, 'GET /v1/status'))).toEqual({ version: 1 });
+  expect(json(await ask(path, 'GET /v1/jobs'))).toEqual({ jobs: [{ job_id: 1 }] });
+  expect(json(await ask(path, 'GET /v1/history?job=5&limit=3'))).toEqual({ history: [] });
+  await ask(path, 'GET /v1/history');
+  expect(fixture.calls).toEqual([
+    ['history', { jobId: 5, limit: 3 }],
+    ['history', { limit: 100 }],
+  ]);
+  const metrics = await ask(path, 'GET /metrics');
+  expect([metrics.text, metrics.headers['content-type']]).toEqual([
+    'ckptd_up 1\n',
+    'text/plain; version=0.0.4; charset=utf-8',
+  ]);
+  expect((await ask(path, 'GET /healthz')).status).toBe(200);
+  ok = false;
+  const ill = await ask(path, 'GET /healthz');
+  expect([ill.status, json(ill)]).toEqual([503, { message: 'journal cannot be written', code: 'unhealthy' }]);
+});
+
+test.each([
+  ['GET /', 404, 'not-found'],
+  ['GET /v1/jobs/', 404, 'not-found'],
+  ['GET /v1/jobs/1/prolog/', 404, 'not-found'],
+  ['GET /v1/jobs/1/prolog', 405, 'method-not-allowed'],
+  ['PUT /healthz', 405, 'method-not-allowed'],
+  ['POST /v1/jobs/0/epilog', 400, 'bad-job-id'],
+  ['POST /v1/jobs/1_2/epilog', 400, 'bad-job-id'],
+  ['POST /v1/jobs/4294967296/epilog', 400, 'bad-job-id'],
+  ['POST /v1/jobs/%zz/epilog', 400, 'bad-url'],
+  ['POST /v1/jobs/1/prolog nonsense', 400, 'bad-json'],
+  ['POST /v1/jobs/1/prolog null', 400, 'bad-body'],
+  ['POST /v1/jobs/1/prolog {"env":1}', 400, 'bad-env'],
+  ['POST /v1/jobs/1/prolog {"env":{"SLURM_JOB_ID":"2"}}', 400, 'wrong-job'],
+  ['POST /v1/jobs/1/prolog {"env":{"SLURM_JOB_UID":"root"}}', 400, 'bad-env'],
+  ['POST /v1/jobs/1/checkpoint {"kind":"all"}', 400, 'bad-kind'],
+  ['POST /v1/jobs/1/restore {"action_id":7}', 400, 'bad-action-id'],
+  ['GET /v1/history?limit=1001', 400, 'bad-limit'],
+  ['GET /v1/history?job=x', 400, 'bad-job-id'],
+])('%s is %i %s', async (line, status, code) => {
+  await using fixture = await serve();
+  const answer = await ask(fixture.path, line, line.split(' ')[2]);
+  expect(answer.status).toBe(status);
+  expect(json(answer)).toEqual({ message: expect.stringMatching(/./), code });
+  expect(Object.hasOwn(answer.headers, 'allow')).toBe(status === 405);
+});
+
+test('a handler that fails is a 500 that tells the log what and the client nothing', async () => {
+  await using fixture = await serve({
+    prolog: () => Promise.reject(new Error('secret')),
+    status: () => {
+      throw new Error('secret');
+    },
+  });
+  for (const line of ['POST /v1/jobs/1/prolog {"env":{}}', 'GET /v1/status']) {
+    const answer = await ask(fixture.path, line, line.split(' ')[2]);
+    expect([answer.status, json(answer)]).toEqual([
+      500,
+      { message: 'the daemon failed on this request: see its log', code: 'internal' },
+    ]);
+  }
+  expect(fixture.logged).toHaveLength(2);
+  expect(fixture.server.counters.failed).toBe(2);
+});
