@@ -13,7 +13,7 @@ export async function staleRun(
   run: { readonly jobId: JobId; readonly restarts: number },
   states: readonly string[],
   signal: AbortSignal,
-): Promise<Outcome | null> {
+): Promise<Extract<Outcome, { type: 'stale' }> | null> {
   const look = await ports.slurm.lookup(run.jobId, signal);
   const at = ports.clock.now();
   if (look === 'absent') {

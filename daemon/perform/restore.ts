@@ -19,11 +19,12 @@ const RESTORABLE = ['RUNNING', 'NODE_FAIL', 'BOOT_FAIL'];
 
 export async function performRestore(ports: PerformPorts, p: Performance<Restore>): Promise<Outcome> {
   let sentAt = p.sentBefore;
+  let unanswered = sentAt !== null;
   for (let attempt = 0; ; attempt++) {
     if (sentAt !== null && (await happened(ports, p, sentAt))) return { type: 'restored', actionId: null };
     sentAt = null;
     const stale = p.recall.aborted ? null : await staleRun(ports, p.effect, RESTORABLE, p.signal);
-    if (stale !== null) return stale;
+    if (stale !== null) return unanswered ? afterNoAnswer(stale) : stale;
     if (p.recall.aborted) return { type: 'recalled' };
     p.markSent();
     const askedAt = ports.clock.now();
@@ -34,11 +35,22 @@ export async function performRestore(ports: PerformPorts, p: Performance<Restore
     report(ports, p.effect, attempt, answer.message);
     if (answer.type === 'ambiguous') {
       sentAt = askedAt;
+      unanswered = true;
     } else {
       const pause = answer.afterMs ?? backoff(attempt, ports.random);
       await waitUnlessRecalled(ports.clock, pause, p.recall, p.signal);
     }
   }
+}
+
+/**
+ * The run is over, a restore of it may have been acted on, and nothing came up in its place. Unless the run ended
+ * by itself, the service may have ended it and failed then: that is a lost job, not a plan that needs no more.
+ */
+function afterNoAnswer(stale: Extract<Outcome, { type: 'stale' }>): Outcome {
+  if (!['CANCELLED', 'ABSENT', 'NODE_FAIL'].includes(stale.state)) return stale;
+  const message = `no answer to the restore, no new job, and the old run is over: ${stale.message}`;
+  return { type: 'refused', status: 0, message };
 }
 
 /** Asks Slurm until it shows that the restore happened, or twice that it did not. */

@@ -1,0 +1,85 @@
+import type { Clock, Log } from '../../system/ports.ts';
+import type { Millis } from '../../vocabulary/job.ts';
+import type { Outcome } from '../../vocabulary/outcome.ts';
+import { type CheckpointRequest, checkpoint } from './checkpoint.ts';
+import { type CounterSample, createCounters } from './counters.ts';
+import { createCredentials } from './credentials.ts';
+import { parseEndpoint } from './endpoint.ts';
+import { createLanes } from './lanes.ts';
+import { type Environment, proxyFor } from './proxy.ts';
+import { awaitReady, type ReadyRequest } from './ready.ts';
+import { type RestoreAttempt, type RestoreRequest, restoreOnce } from './restore.ts';
+import { createStatusReader } from './status.ts';
+import type { TokenSource } from './token.ts';
+import { createTrust } from './trust.ts';
+
+/**
+ * Cedana's actions API, or the engine that speaks the same. Whatever a server does is a value here; each call
+ * rejects only with its signal's reason, and then its connection is gone.
+ */
+export interface ActionsApi {
+  /** Retries by the table until accepted, final or expired: accepted | not-checkpointable | refused | unavailable. */
+  checkpoint(request: CheckpointRequest, signal: AbortSignal): Promise<Outcome>;
+  /** Polls at once, then 0.25 s growing to 5 s: ready | refused (it failed) | unavailable (it expired). */
+  awaitReady(request: ReadyRequest, signal: AbortSignal): Promise<Outcome>;
+  /** One attempt. */
+  restoreOnce(request: RestoreRequest, signal: AbortSignal): Promise<RestoreAttempt>;
+  /** For `/metrics`: what was sent since the daemon came up. */
+  counters(): readonly CounterSample[];
+  /** Ends every connection. Signals should have been aborted before. */
+  close(): Promise<void>;
+}
+
+export interface ApiDeps {
+  /** `https://…`, `unix:/path`, or `http://` to loopback. */
+  readonly endpoint: string;
+  /** UUID; named in alarms. Each restore carries its own. */
+  readonly clusterId: string;
+  /** For one exchange, from making the connection to the last byte. */
+  readonly timeoutMs: Millis;
+  readonly token: TokenSource;
+  /** PEM file of authorities that count beside the system's. */
+  readonly caFile?: string | null;
+  /** Only its proxy and SSL_CERT_FILE variables are read. */
+  readonly env: Environment;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+/**
+ * Nothing is read, loaded or connected before the first call.
+ * @throws TypeError for an endpoint that the configuration should have refused, or a proxy that is not http(s).
+ */
+export function createApi(deps: ApiDeps): ActionsApi {
+  const { clock, log, random, timeoutMs } = deps;
+  const endpoint = parseEndpoint(deps.endpoint);
+  const lanes = createLanes({
+    endpoint,
+    proxy: proxyFor(endpoint, deps.env),
+    trust: createTrust(deps.caFile ?? null, deps.env),
+  });
+  const counters = createCounters();
+  const credentials = createCredentials({ clusterId: deps.clusterId, token: deps.token, clock, log, random });
+  const shared = {
+    lanes,
+    basePath: endpoint.basePath,
+    credentials,
+    counters,
+    clock,
+    log,
+    random,
+    timeoutMs,
+  };
+  const status = createStatusReader(shared);
+  return {
+    checkpoint: (request, signal) => checkpoint(shared, request, signal),
+    awaitReady: (request, signal) => awaitReady({ ...shared, status }, request, signal),
+    restoreOnce: (request, signal) => restoreOnce(shared, request, signal),
+    counters: () => counters.samples(),
+    close: () => lanes.close(),
+  };
+}
+
+export type { RestoreAttempt };

@@ -1,0 +1,50 @@
+import type { Clock, Log } from '../../system/ports.ts';
+import type { EpochMs, Millis } from '../../vocabulary/job.ts';
+import type { Outcome } from '../../vocabulary/outcome.ts';
+import { pollWait } from './retries.ts';
+import type { StatusReader } from './status.ts';
+
+export interface ReadyRequest {
+  readonly actionId: string;
+  /** Neither a poll nor a wait goes on past this. */
+  readonly expiresAt: EpochMs;
+}
+
+/**
+ * Polls until the checkpoint can be restored from, has failed, or no time is left. A server without status counts
+ * as ready at once: its 200 to the checkpoint was all that it will say. A failed checkpoint is `refused` with
+ * status 200. Rejects only with the signal's reason.
+ */
+export async function awaitReady(
+  deps: {
+    readonly status: StatusReader;
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly random: () => number;
+    readonly timeoutMs: Millis;
+  },
+  request: ReadyRequest,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { status, clock, log, random } = deps;
+  const { actionId, expiresAt } = request;
+  let message = 'no time was left to ask';
+
+  for (let polls = 0; ; polls += 1) {
+    const left = expiresAt - clock.now();
+    if (left <= 0) return { type: 'unavailable', message };
+    const reading = await status.read(actionId, Math.min(deps.timeoutMs, left), signal);
+    if (reading.type === 'ready' || reading.type === 'no-status') {
+      return { type: 'ready', readyAt: clock.now() };
+    }
+    if (reading.type === 'failed') return { type: 'refused', status: 200, message: reading.message };
+    if (reading.type === 'refused') return reading;
+
+    message = reading.message;
+    const asked = reading.type === 'unavailable' ? reading.afterMs : null;
+    const wait = asked ?? pollWait(polls, random);
+    log.debug({ actionId, polls: polls + 1, wait_ms: wait, message }, 'a checkpoint is not ready yet');
+    if (clock.now() + wait >= expiresAt) return { type: 'unavailable', message };
+    await clock.sleep(wait, signal);
+  }
+}

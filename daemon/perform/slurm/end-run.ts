@@ -1,0 +1,27 @@
+import { ENDED_STATES } from '../../vocabulary/job.ts';
+import type { Outcome } from '../../vocabulary/outcome.ts';
+import { type Acting, actOutcome } from './acting.ts';
+import { lookForRun, type Run } from './this-run.ts';
+
+/**
+ * Ends this very run with scancel. A run that is over or is ending counts as done; one that Slurm has restarted
+ * meanwhile is `stale`, and is not touched. May be repeated.
+ */
+export async function endRun(acting: Acting, run: Run, signal?: AbortSignal): Promise<Outcome> {
+  const seen = await lookForRun(acting.look, run, signal);
+  if (seen.type === 'absent') return { type: 'done' };
+  if (seen.type !== 'this') return seen;
+  if (seen.facts.state === 'COMPLETING' || ENDED_STATES.has(seen.facts.state)) return { type: 'done' };
+  // `--ctld` or not, scancel is silent (exit 0) about a job that is gone.
+  const result = await acting.exec.run(
+    {
+      kind: 'scancel',
+      file: acting.slurm.path('scancel'),
+      args: [seen.target],
+      timeoutMs: acting.slurm.timeoutMs,
+    },
+    signal,
+  );
+  const outcome = actOutcome(result);
+  return outcome === 'over' ? { type: 'done' } : outcome;
+}

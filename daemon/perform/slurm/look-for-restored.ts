@@ -1,0 +1,79 @@
+import type { JobRow } from '../../sources/slurm/job-row.ts';
+import type { EpochMs, JobId } from '../../vocabulary/job.ts';
+import type { Acting } from './acting.ts';
+import { readUsersJobs, usersJobsCommand } from './users-jobs.ts';
+
+/** What a restore that nobody answered for should have brought about. */
+export interface Sought {
+  readonly jobId: JobId;
+  readonly restarts: number;
+  /** Whose job it was and how it was called, for when Slurm has forgotten it; null if nobody knows. */
+  readonly owner: Owner | null;
+  /** When the restore was sent. */
+  readonly since: EpochMs;
+}
+
+export interface Owner {
+  readonly uid: number;
+  readonly name: string;
+}
+
+export type Restored =
+  /** The job was requeued, or a later one of its owner's has its name. */
+  | {
+      readonly type: 'happened';
+      readonly how: 'new-job' | 'requeued';
+      readonly jobId: JobId;
+      readonly state: string;
+    }
+  /** Nothing new is there; `state` is the source's, `ABSENT` when Slurm has forgotten it. */
+  | { readonly type: 'not-yet'; readonly state: string }
+  /** Slurm does not say. */
+  | { readonly type: 'unknown'; readonly message: string };
+
+/**
+ * Looks whether the restore of a run happened: is the job requeued, or is there one of the same user and name that
+ * was submitted after the restore was sent? The second question asks for all of the user's jobs (JOB_USER_INFO),
+ * so it is for a lost answer only. A job that its owner submitted under the same name in that time cannot be told
+ * from a restored one.
+ */
+export async function lookForRestored(
+  acting: Acting,
+  sought: Sought,
+  signal?: AbortSignal,
+): Promise<Restored> {
+  const source = await acting.look(sought.jobId, signal);
+  if (source.type === 'unavailable') return { type: 'unknown', message: source.message };
+  const facts = source.type === 'job' ? source.facts : null;
+  if (facts && facts.restarts > sought.restarts)
+    return { type: 'happened', how: 'requeued', jobId: facts.jobId, state: facts.state };
+  const owner = facts ?? sought.owner;
+  const state = facts?.state ?? 'ABSENT';
+  if (!owner) return { type: 'not-yet', state };
+  const { exec, slurm } = acting;
+  const listed = readUsersJobs(await exec.run(usersJobsCommand(slurm, owner.uid), signal), slurm.mark);
+  if (listed.type === 'unavailable') return { type: 'unknown', message: listed.message };
+  const { rows } = listed;
+  if (facts && !rows.some((row) => row.jobId === facts.jobId))
+    return {
+      type: 'unknown',
+      message: `squeue does not list job ${facts.jobId} among those of uid ${owner.uid}`,
+    };
+  const successor = findSuccessor(rows, { ...sought, owner });
+  return successor
+    ? { type: 'happened', how: 'new-job', jobId: successor.jobId, state: successor.state }
+    : { type: 'not-yet', state };
+}
+
+/** The first job of this owner and name that was submitted since; Slurm counts whole seconds. */
+export function findSuccessor(
+  rows: readonly JobRow[],
+  sought: Sought & { readonly owner: Owner },
+): JobRow | null {
+  const since = Math.floor(sought.since / 1000) * 1000;
+  const later = rows
+    .filter((row) => row.jobId !== sought.jobId && row.submitAt >= since)
+    .filter((row) => row.uid === sought.owner.uid && row.name === sought.owner.name)
+    .sort((a, b) => a.submitAt - b.submitAt || a.jobId - b.jobId);
+  return later[0] ?? null;
+}

@@ -1,0 +1,36 @@
+import { ENDED_STATES } from '../../vocabulary/job.ts';
+import type { Outcome } from '../../vocabulary/outcome.ts';
+import { type Acting, actOutcome } from './acting.ts';
+import { lookForRun, type Run } from './this-run.ts';
+
+/**
+ * Says whether Slurm itself may requeue this run (`scontrol update requeue=0|1`). `stale` once the run is over:
+ * the setting belongs to the job, and a later run must not inherit it. May be repeated.
+ */
+export async function setRequeue(
+  acting: Acting,
+  run: Run,
+  requeue: boolean,
+  signal?: AbortSignal,
+): Promise<Outcome> {
+  const seen = await lookForRun(acting.look, run, signal);
+  if (seen.type === 'absent') return gone(run, 'ABSENT');
+  if (seen.type !== 'this') return seen;
+  if (ENDED_STATES.has(seen.facts.state)) return gone(run, seen.facts.state);
+  if (seen.facts.requeue === requeue) return { type: 'done' };
+  const result = await acting.exec.run(
+    {
+      kind: 'scontrol-update',
+      file: acting.slurm.path('scontrol'),
+      args: ['update', `jobid=${seen.target}`, `requeue=${requeue ? 1 : 0}`],
+      timeoutMs: acting.slurm.timeoutMs,
+    },
+    signal,
+  );
+  const outcome = actOutcome(result);
+  return outcome === 'over' ? gone(run, 'ENDED') : outcome;
+}
+
+function gone({ jobId, restarts }: Run, state: string): Outcome {
+  return { type: 'stale', state, message: `run ${restarts} of job ${jobId} is over (${state})` };
+}

@@ -1,0 +1,24 @@
+import { jobLookup } from '../../sources/slurm/look.ts';
+import type { JobId } from '../../vocabulary/job.ts';
+import type { SlurmActions } from '../ports.ts';
+import type { Acting } from './acting.ts';
+import { endRun } from './end-run.ts';
+import { lookForRestored, type Owner } from './look-for-restored.ts';
+import { setRequeue } from './set-requeue.ts';
+
+/** The performer's port to Slurm. `ownerOf` is what the daemon itself remembers of a job. */
+export function slurmActions(acting: Acting, ownerOf: (jobId: JobId) => Owner | null): SlurmActions {
+  return {
+    lookup: jobLookup(acting.look),
+    setRequeue: (jobId, restarts, requeue, signal) =>
+      setRequeue(acting, { jobId, restarts }, requeue, signal),
+    endRun: (jobId, restarts, signal) => endRun(acting, { jobId, restarts }, signal),
+    async lookForRestored({ jobId, restarts, since }, signal) {
+      const found = await lookForRestored(acting, { jobId, restarts, since, owner: ownerOf(jobId) }, signal);
+      if (found.type !== 'happened') return found;
+      const what =
+        found.how === 'requeued' ? `job ${jobId} was requeued` : `job ${found.jobId} came up in its place`;
+      return { type: 'happened', message: `${what} and is ${found.state}` };
+    },
+  };
+}

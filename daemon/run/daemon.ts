@@ -1,0 +1,138 @@
+/*
+ * ckptd, put together: the journal is read, what an earlier process left is taken up, the socket listens, and only
+ * then systemd hears READY and the sources begin. A reload makes the ways out and the sources anew from the new
+ * configuration; the loop, the journal and the socket stay, so that nothing is lost.
+ */
+import type { Config } from '../config/config.ts';
+import { loadConfig, type Sources } from '../config/load.ts';
+import { policyOf } from '../config/policy.ts';
+import { ConfigError } from '../config/problem.ts';
+import type { Life } from '../system/lifecycle.ts';
+import type { SystemLog } from '../system/log.ts';
+import { feedWatchdog, type Notify, systemdNotify, watchdogUsec } from '../system/notify.ts';
+import type { Clock } from '../system/ports.ts';
+import { type Core, startCore } from './core.ts';
+import { openFront } from './front.ts';
+import { startWatching, type Watching } from './watching.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface DaemonPorts {
+  readonly sources: Sources;
+  /** The process's own: proxies, systemd's sockets and credentials. */
+  readonly env: Environment;
+  readonly config: Config;
+  readonly log: SystemLog;
+  readonly clock: Clock;
+  readonly version: string;
+}
+
+/**
+ * Runs until the life's signal.
+ *
+ * @throws JournalError, SocketBusyError, SocketError: what makes a start impossible, in words for an administrator.
+ */
+export async function runDaemon(ports: DaemonPorts, life: Life): Promise<void> {
+  const { sources, env, log, clock, version } = ports;
+  const { signal, resources } = life;
+  let { config } = ports;
+  let watching: Watching | null = null;
+  const failed = Promise.withResolvers<never>();
+
+  const core = startCore(config, { clock, log, env, signal, resources });
+  const front = await openFront({
+    core,
+    clock,
+    log,
+    version,
+    config: () => config,
+    watching: () => watching,
+  });
+  resources.use(front.socket);
+  const notify = systemdNotify({ exec: core.reach.exec, log, env });
+
+  function startSources(): void {
+    watching = startWatching(config, { core, clock, log, hostname: sources.hostname, signal });
+    watching.done.catch(failed.reject);
+  }
+
+  async function reload(): Promise<void> {
+    const next = readAgain(sources, log);
+    if (next === null) return;
+    await watching?.[Symbol.asyncDispose]();
+    config = keepingWhatNeedsRestart(config, next, log);
+    log.setLevel(config.log.level);
+    core.reach.replace(config);
+    core.loop.policy = policyOf(config);
+    core.loop.handle({ type: 'started', at: clock.now() });
+    startSources();
+    log.info({ file: sources.file }, 'the configuration was loaded again');
+  }
+
+  life.onReload(async () => {
+    await notify.reloading();
+    await reload();
+    await notify.ready(front.statusLine());
+  });
+  resources.defer(() => watching?.[Symbol.asyncDispose]());
+  startSources();
+  log.info({ version, node: config.slurm.node, api: config.api.url }, 'ckptd is up');
+  await notify.ready(front.statusLine());
+  const fed = feedFromLoop(core, front.statusLine, { notify, clock, log, env }, signal);
+  const stopped = new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+  });
+  await Promise.race([stopped, failed.promise, fed.then(() => stopped)]);
+  await notify.stopping();
+}
+
+/** @returns null for a file that cannot be used: the daemon goes on with what it has, and says so. */
+function readAgain(sources: Sources, log: SystemLog): Config | null {
+  try {
+    return loadConfig(sources);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    log.error(
+      { file: sources.file, problems: error.problems },
+      `the configuration is kept as it was: ${error.message}`,
+    );
+    return null;
+  }
+}
+
+/** What the socket, the journal and every record hang on is not changed under a running daemon. */
+function keepingWhatNeedsRestart(before: Config, next: Config, log: SystemLog): Config {
+  const fixed = (config: Config) => ({
+    'slurm.node': config.slurm.node,
+    cluster_id: config.clusterId,
+    socket: config.socket,
+    state_dir: config.stateDir,
+  });
+  for (const [key, value] of Object.entries(fixed(next))) {
+    const changed =
+      JSON.stringify(value) !== JSON.stringify(Object.entries(fixed(before)).find(([k]) => k === key)?.[1]);
+    if (changed) log.warn({ key }, `${key} changed in the configuration: that needs a restart of ckptd`);
+  }
+  const { clusterId, socket, stateDir } = before;
+  return { ...next, clusterId, socket, stateDir, slurm: { ...next.slurm, node: before.slurm.node } };
+}
+
+/** systemd's watchdog hears of the daemon for as long as events come out of the loop again. */
+function feedFromLoop(
+  { loop }: Core,
+  status: () => string,
+  ports: { notify: Notify; clock: Clock; log: SystemLog; env: Environment },
+  signal: AbortSignal,
+): Promise<void> {
+  let seen = -1;
+  const turned = () => {
+    const did = loop.turns !== seen;
+    seen = loop.turns;
+    // The next ping is given only if this event came out at the other end.
+    setImmediate(() => loop.handle({ type: 'tick', at: ports.clock.now() }));
+    void ports.notify.status(status());
+    return did;
+  };
+  return feedWatchdog({ ...ports, usec: watchdogUsec(ports.env), turned }, signal);
+}

@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto';
+import type { Journal } from '../journal/journal.ts';
+import type { SocketHandlers } from '../sources/socket/handlers.ts';
+import type { Clock } from '../system/ports.ts';
+import type { JobId } from '../vocabulary/job.ts';
+import type { Loop } from './loop.ts';
+import type { Requests } from './requests.ts';
+import { historyView, jobsView } from './views.ts';
+
+export interface HandlerPorts {
+  readonly loop: Loop;
+  readonly journal: Journal;
+  readonly requests: Requests;
+  readonly clock: Clock;
+  /** Has Slurm asked about a job that a hook told of. */
+  readonly hint: (jobId: JobId) => void;
+  readonly status: () => object;
+  readonly metrics: () => string;
+  readonly healthy: () => { ok: boolean; message: string };
+}
+
+/** What the socket's routes do: each hook and each request by hand is an event like any other. */
+export function socketHandlers(ports: HandlerPorts): SocketHandlers {
+  const { loop, clock, requests } = ports;
+  /** The event counts all the same; but 202 says that it is in the journal. */
+  const durable = () => {
+    if (loop.journalFailing) throw new Error('the journal cannot be written');
+  };
+  return {
+    async prolog({ jobId, restarts, override }) {
+      loop.handle({ type: 'prolog', at: clock.now(), jobId, restarts, override });
+      ports.hint(jobId);
+      durable();
+    },
+    async epilog({ jobId, restarts }) {
+      loop.handle({ type: 'epilog', at: clock.now(), jobId, restarts });
+      ports.hint(jobId);
+      durable();
+    },
+    checkpoint(jobId, kind, signal) {
+      const requestId = randomUUID();
+      const answer = requests.wait(requestId, signal);
+      loop.handle({ type: 'ask-checkpoint', at: clock.now(), jobId, kind, requestId });
+      return answer;
+    },
+    restore(jobId, actionId, signal) {
+      const requestId = randomUUID();
+      const answer = requests.wait(requestId, signal);
+      loop.handle({ type: 'ask-restore', at: clock.now(), jobId, actionId, requestId });
+      return answer;
+    },
+    status: ports.status,
+    jobs: () => jobsView(loop.state),
+    history: (query) => historyView(ports.journal.history(query)),
+    metrics: ports.metrics,
+    healthy: ports.healthy,
+  };
+}

@@ -1,0 +1,110 @@
+/*
+ * The daemon's one loop: an event goes in, `decide` says what follows, the journal has it, and only then it is
+ * performed. Everything here is synchronous: an event is done with before the next one is looked at, so that
+ * state and journal never disagree.
+ *
+ * When the journal cannot be written (a full disk, a folder gone read-only), the daemon goes on from memory:
+ * restores matter more than being able to repeat the decision, and the failure is an alarm.
+ */
+import { decide } from '../decide/decide.ts';
+import type { Journal, OutboxEntry } from '../journal/journal.ts';
+import type { Outbox } from '../perform/outbox.ts';
+import type { Log } from '../system/ports.ts';
+import type { Decision, Note, Reply } from '../vocabulary/decision.ts';
+import type { Effect } from '../vocabulary/effect.ts';
+import type { DaemonEvent } from '../vocabulary/event.ts';
+import type { EpochMs } from '../vocabulary/job.ts';
+import type { Policy } from '../vocabulary/policy.ts';
+import type { State } from '../vocabulary/state.ts';
+
+export interface Loop {
+  readonly state: State;
+  policy: Policy;
+  /** The journal could not be written the last time. */
+  readonly journalFailing: boolean;
+  /** How many events were handled: a loop that turns makes it grow. */
+  readonly turns: number;
+  /** Takes one event to its end; what it leads to is under way when this returns. */
+  handle(event: DaemonEvent): void;
+  /** Takes up what an earlier process left unsettled. */
+  resume(left: readonly OutboxEntry[]): void;
+}
+
+export interface LoopPorts {
+  readonly journal: Journal;
+  readonly outbox: Outbox;
+  readonly log: Log;
+  readonly onNote: (note: Note) => void;
+  readonly onReply: (reply: Reply) => void;
+  /** Sees to it that a `tick` is handled at that time. */
+  readonly wake: (at: EpochMs | null) => void;
+}
+
+export function createLoop(initial: State, firstPolicy: Policy, ports: LoopPorts): Loop {
+  let state = initial;
+  let policy = firstPolicy;
+  let turns = 0;
+  let journalFailing = false;
+
+  function write(event: DaemonEvent, decision: Decision): readonly Effect[] {
+    try {
+      const { fresh } = ports.journal.commit({
+        event,
+        before: state,
+        after: decision.state,
+        effects: decision.effects,
+        settled: event.type === 'settled' ? event.effect.id : null,
+        history: decision.notes
+          .filter(({ level }) => level !== 'debug')
+          .map((n) => line(n, decision.state.clock)),
+      });
+      if (journalFailing) ports.log.info({}, 'the journal can be written again');
+      journalFailing = false;
+      return fresh;
+    } catch (error) {
+      journalFailing = true;
+      ports.log.fatal(
+        { err: error },
+        'the journal cannot be written: a crash now would lose what is decided',
+      );
+      return decision.effects;
+    }
+  }
+
+  return {
+    get state() {
+      return state;
+    },
+    get policy() {
+      return policy;
+    },
+    set policy(next) {
+      policy = next;
+    },
+    get turns() {
+      return turns;
+    },
+    get journalFailing() {
+      return journalFailing;
+    },
+    handle(event) {
+      turns++;
+      const decision = decide(state, event, policy);
+      const fresh = write(event, decision);
+      state = decision.state;
+      for (const note of decision.notes) ports.onNote(note);
+      for (const effect of fresh) ports.outbox.take(effect, null);
+      for (const id of decision.recalls) ports.outbox.recall(id);
+      for (const reply of decision.replies) ports.onReply(reply);
+      ports.wake(decision.wakeAt);
+    },
+    resume(left) {
+      for (const { effect, startedAt } of left) ports.outbox.take(effect, startedAt);
+    },
+  };
+}
+
+function line(note: Note, at: EpochMs) {
+  const { jobId, run, kind, message, details } = note;
+  return { at, jobId, run, kind, message, details };
+}

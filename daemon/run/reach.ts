@@ -1,0 +1,102 @@
+import type { Config } from '../config/config.ts';
+import { type ActionsApi, createApi } from '../perform/api/api.ts';
+import type { CounterSample } from '../perform/api/counters.ts';
+import { tokenSource } from '../perform/api/token.ts';
+import type { ActionsApi as ApiPort, SlurmActions } from '../perform/ports.ts';
+import { slurmActions } from '../perform/slurm/slurm-actions.ts';
+import { type SlurmCommands, slurmCommands } from '../sources/slurm/commands.ts';
+import { jobLooker, type Look } from '../sources/slurm/look.ts';
+import type { CommandCounter } from '../system/command-counters.ts';
+import { type SystemExec, systemExec } from '../system/exec.ts';
+import type { Clock, Exec, Log } from '../system/ports.ts';
+import type { State } from '../vocabulary/state.ts';
+
+export interface ReachPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly state: () => State;
+}
+
+/** What reaches out of the daemon, made of one configuration. */
+interface Way {
+  readonly exec: SystemExec;
+  readonly commands: SlurmCommands;
+  readonly look: Look;
+  readonly slurm: SlurmActions;
+  readonly api: ActionsApi;
+}
+
+/**
+ * The daemon's ways out: commands, Slurm and the API. `replace` makes them anew of another configuration; what is
+ * under way on the old ones comes to its end there, and every new call takes the new ones.
+ */
+export class Reach {
+  readonly api: ApiPort;
+  readonly slurm: SlurmActions;
+  readonly exec: Exec;
+  readonly #ports: ReachPorts;
+  #way: Way;
+
+  constructor(config: Config, ports: ReachPorts) {
+    this.#ports = ports;
+    this.#way = wayOf(config, ports);
+    this.exec = { run: (command, signal) => this.#way.exec.run(command, signal) };
+    this.api = {
+      checkpoint: (ask, signal) => this.#way.api.checkpoint(ask, signal),
+      awaitReady: (ask, signal) => this.#way.api.awaitReady(ask, signal),
+      restoreOnce: (ask, signal) => this.#way.api.restoreOnce(ask, signal),
+    };
+    this.slurm = {
+      lookup: (jobId, signal) => this.#way.slurm.lookup(jobId, signal),
+      setRequeue: (jobId, restarts, requeue, signal) =>
+        this.#way.slurm.setRequeue(jobId, restarts, requeue, signal),
+      endRun: (jobId, restarts, signal) => this.#way.slurm.endRun(jobId, restarts, signal),
+      lookForRestored: (run, signal) => this.#way.slurm.lookForRestored(run, signal),
+    };
+  }
+
+  get commands(): SlurmCommands {
+    return this.#way.commands;
+  }
+
+  get look(): Look {
+    return this.#way.look;
+  }
+
+  /** Since the newest configuration was loaded. */
+  counters(): { commands: ReadonlyMap<string, Readonly<CommandCounter>>; api: readonly CounterSample[] } {
+    return { commands: this.#way.exec.counters(), api: this.#way.api.counters() };
+  }
+
+  replace(config: Config): void {
+    // The old client is not closed: its idle connections end by themselves, the others with their calls.
+    this.#way = wayOf(config, this.#ports);
+  }
+
+  close(): Promise<void> {
+    return this.#way.api.close();
+  }
+}
+
+function wayOf(config: Config, { clock, log, env, state }: ReachPorts): Way {
+  const exec = systemExec({ slurmConf: config.slurm.conf });
+  const commands = slurmCommands(config.slurm.bin);
+  const look = jobLooker(exec, commands);
+  const slurm = slurmActions({ exec, slurm: commands, look }, (jobId) => {
+    const facts = state().jobs.get(jobId)?.facts;
+    return facts ? { uid: facts.uid, name: facts.name } : null;
+  });
+  const api = createApi({
+    endpoint: config.api.url,
+    clusterId: config.clusterId,
+    timeoutMs: config.api.timeout,
+    token: tokenSource(config.api.tokenFile, env),
+    caFile: config.api.caFile,
+    env,
+    clock,
+    log,
+    random: Math.random,
+  });
+  return { exec, commands, look, slurm, api };
+}

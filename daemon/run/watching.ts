@@ -1,0 +1,103 @@
+import type { Config } from '../config/config.ts';
+import { cronLines, policyOf } from '../config/policy.ts';
+import { watchSchedules } from '../sources/schedule.ts';
+import { loadConf } from '../sources/slurm/conf.ts';
+import type { HealthCounters } from '../sources/slurm/health.ts';
+import { type JobWatch, watchJobs } from '../sources/slurm/job-watch.ts';
+import { watchNodes } from '../sources/slurm/node-watch.ts';
+import type { Clock, Log } from '../system/ports.ts';
+import type { DaemonEvent } from '../vocabulary/event.ts';
+import type { JobId } from '../vocabulary/job.ts';
+import type { State } from '../vocabulary/state.ts';
+import type { Core } from './core.ts';
+
+/** The sources at work, made of one configuration: a reload ends them and starts others. */
+export interface Watching extends AsyncDisposable {
+  /** A hook told of this job. */
+  hint(jobId: JobId): void;
+  health(): { readonly nodes: HealthCounters; readonly jobs: HealthCounters | null };
+  /** Rejects when a source ended by a defect. */
+  readonly done: Promise<unknown>;
+}
+
+export interface WatchingPorts {
+  readonly core: Pick<Core, 'loop' | 'reach'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly hostname: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Starts all sources. Node states are watched at once; jobs as soon as slurmctld has told where slurmd keeps its
+ * sockets, since nothing could be asked about them before that anyway.
+ */
+export function startWatching(config: Config, ports: WatchingPorts): Watching {
+  const { clock, log, hostname } = ports;
+  const { loop, reach } = ports.core;
+  const { node } = config.slurm;
+  const own = new AbortController();
+  const signal = AbortSignal.any([ports.signal, own.signal]);
+  const emit = (event: DaemonEvent) => loop.handle(event);
+  const early = new Set<JobId>();
+  let jobs: JobWatch | null = null;
+
+  const schedules = watchSchedules({ clock, log, emit });
+  schedules.set(cronLines(policyOf(config)));
+  const shared = { exec: reach.exec, clock, log, emit, signal, slurm: reach.commands, node };
+  const nodes = watchNodes({ ...shared, pollMs: config.slurm.pollNode, nodes: () => nodesOf(loop.state) });
+
+  async function watchTheJobs(): Promise<void> {
+    const names = { node, host: hostname.replace(/\..*/s, '') };
+    const { conf } = await loadConf({
+      lastKnown: null,
+      exec: reach.exec,
+      clock,
+      log,
+      slurm: reach.commands,
+      names,
+      signal,
+    });
+    log.info({ version: conf.version, spool_dir: conf.spoolDir }, 'watching the jobs of this node');
+    jobs = watchJobs({
+      ...shared,
+      look: reach.look,
+      spoolDir: conf.spoolDir,
+      rescanMs: config.slurm.rescanJobs,
+      reconcileMs: config.slurm.reconcile,
+      known: () => knownJobs(loop.state),
+    });
+    for (const jobId of early) jobs.hint(jobId);
+    await jobs.done;
+  }
+
+  const jobsDone = watchTheJobs().catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+  return {
+    hint(jobId) {
+      if (jobs === null) early.add(jobId);
+      else jobs.hint(jobId);
+    },
+    health: () => ({ nodes: nodes.counters(), jobs: jobs?.counters() ?? null }),
+    done: Promise.all([nodes.done, jobsDone]),
+    async [Symbol.asyncDispose]() {
+      schedules[Symbol.dispose]();
+      own.abort();
+      await Promise.allSettled([nodes.done, jobsDone]);
+    },
+  };
+}
+
+/** Nodes of the jobs that run here: those of an ended run do not matter any more. */
+function* nodesOf(state: State): Iterable<string> {
+  for (const { facts, endedAt } of state.jobs.values()) {
+    if (facts !== null && endedAt === null) yield* facts.nodes;
+  }
+}
+
+function* knownJobs(state: State) {
+  for (const { jobId, restarts, facts, endedAs } of state.jobs.values()) {
+    yield { jobId, restarts, state: endedAs ?? facts?.state ?? null };
+  }
+}

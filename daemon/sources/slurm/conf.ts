@@ -1,0 +1,94 @@
+import type { Clock, Command, CommandResult, Exec, Log } from '../../system/ports.ts';
+import type { Millis } from '../../vocabulary/job.ts';
+import { backoff } from './backoff.ts';
+import { failed, garbage, type SlurmCommands, type Unavailable } from './commands.ts';
+
+/** The part of slurm.conf that the daemon goes by. Plain data, to be kept for a start without slurmctld. */
+export interface SlurmConf {
+  readonly clusterName: string;
+  /** For example `24.11.5`. */
+  readonly version: string;
+  /** With `%n` and `%h` filled in. */
+  readonly spoolDir: string;
+  /** After which slurmctld takes a silent node for dead; 0 for never. */
+  readonly slurmdTimeoutMs: Millis;
+}
+
+export interface NodeNames {
+  /** The node's name in Slurm: `%n`. */
+  readonly node: string;
+  /** The machine's host name, cut at the first dot: `%h`. */
+  readonly host: string;
+}
+
+export function confCommand(slurm: SlurmCommands): Command {
+  return {
+    kind: 'scontrol-config',
+    file: slurm.path('scontrol'),
+    args: ['show', 'config'],
+    timeoutMs: slurm.timeoutMs,
+  };
+}
+
+/** `scontrol show config`: lines of `Key = value`; the first of each key is slurm.conf's. */
+export function readConf(
+  result: CommandResult,
+  names: NodeNames,
+): { type: 'conf'; conf: SlurmConf } | Unavailable {
+  if (!result.ok) return failed(result);
+  const text = result.stdout.toString('utf8');
+  const value = (key: string): string | undefined =>
+    new RegExp(`^${key}\\s*= *(.*)$`, 'm').exec(text)?.[1]?.trim();
+  const spoolDir = value('SlurmdSpoolDir');
+  const version = value('SLURM_VERSION');
+  const timeout = /^(\d+) sec/.exec(value('SlurmdTimeout') ?? '')?.[1];
+  if (!spoolDir?.startsWith('/')) return garbage('scontrol show config names no SlurmdSpoolDir');
+  if (!version || !timeout) return garbage('scontrol show config names no SLURM_VERSION or SlurmdTimeout');
+  return {
+    type: 'conf',
+    conf: {
+      clusterName: value('ClusterName') ?? '',
+      version,
+      spoolDir: expand(spoolDir, names),
+      slurmdTimeoutMs: Number(timeout) * 1000,
+    },
+  };
+}
+
+function expand(path: string, { node, host }: NodeNames): string {
+  return path.replace(/%[nh]/g, (pattern) => (pattern === '%n' ? node : host));
+}
+
+export interface LoadConf {
+  readonly exec: Exec;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly slurm: SlurmCommands;
+  readonly names: NodeNames;
+  /** What an earlier process of this daemon was told. */
+  readonly lastKnown: SlurmConf | null;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Asks slurmctld for its configuration. While that is away, the last known one does (`fresh` is false: worth
+ * asking again later); without one it asks on, for up to a minute between two tries. Rejects only with the
+ * signal's reason.
+ */
+export async function loadConf(load: LoadConf): Promise<{ conf: SlurmConf; fresh: boolean }> {
+  for (let failures = 0; ; failures++) {
+    const read = readConf(await load.exec.run(confCommand(load.slurm), load.signal), load.names);
+    if (read.type === 'conf') return { conf: read.conf, fresh: true };
+    load.signal.throwIfAborted();
+    if (load.lastKnown) {
+      load.log.warn(
+        { problem: read.message },
+        "Slurm's configuration cannot be asked for: going on with the last known one",
+      );
+      return { conf: load.lastKnown, fresh: false };
+    }
+    if (failures === 0)
+      load.log.warn({ problem: read.message }, "Slurm's configuration cannot be asked for: trying again");
+    await load.clock.sleep(backoff(failures), load.signal);
+  }
+}

@@ -1,0 +1,53 @@
+import type { EpochMs, JobId } from '../../vocabulary/job.ts';
+import { backoff } from './backoff.ts';
+
+/** Which jobs are to be looked at, and when. */
+export class JobAgenda {
+  readonly #due = new Map<JobId, EpochMs>();
+  readonly #tries = new Map<JobId, number>();
+
+  /** As soon as possible, and with fresh patience. */
+  soon(jobId: JobId, now: EpochMs): void {
+    this.#tries.delete(jobId);
+    this.#due.set(jobId, Math.min(now, this.#due.get(jobId) ?? now));
+  }
+
+  /** Once more after 1 s, 2 s, 4 s … 60 s, unless it was asked for meanwhile. */
+  again(jobId: JobId, now: EpochMs): void {
+    const tries = this.#tries.get(jobId) ?? 0;
+    if (this.#due.has(jobId)) return;
+    this.#tries.set(jobId, tries + 1);
+    this.#due.set(jobId, now + backoff(tries));
+  }
+
+  /** There is nothing more to wait for, unless it was asked for meanwhile. */
+  settled(jobId: JobId): void {
+    this.#tries.delete(jobId);
+  }
+
+  /** Takes the job that has been due the longest. */
+  take(now: EpochMs): JobId | null {
+    const next = this.#next();
+    if (!next || next[1] > now) return null;
+    this.#due.delete(next[0]);
+    return next[0];
+  }
+
+  nextAt(): EpochMs {
+    return this.#next()?.[1] ?? Number.POSITIVE_INFINITY;
+  }
+
+  has(jobId: JobId): boolean {
+    return this.#due.has(jobId);
+  }
+
+  get size(): number {
+    return this.#due.size;
+  }
+
+  #next(): [JobId, EpochMs] | undefined {
+    let next: [JobId, EpochMs] | undefined;
+    for (const entry of this.#due) if (!next || entry[1] < next[1]) next = entry;
+    return next;
+  }
+}

@@ -1,0 +1,115 @@
+import type { Clock, Exec, Log } from '../../system/ports.ts';
+import type { DaemonEvent } from '../../vocabulary/event.ts';
+import type { EpochMs, Millis } from '../../vocabulary/job.ts';
+import type { NodeFacts } from '../../vocabulary/node.ts';
+import { type Background, inBackground } from './background.ts';
+import { backoff } from './backoff.ts';
+import type { SlurmCommands } from './commands.ts';
+import { Health, type HealthCounters } from './health.ts';
+import { nextBeat } from './phase.ts';
+import { allNodesCommand, type NodesLook, nodeCommand, readNodes } from './sinfo.ts';
+
+export interface NodeWatchOptions {
+  readonly exec: Exec;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly emit: (event: DaemonEvent) => void;
+  readonly signal: AbortSignal;
+  readonly slurm: SlurmCommands;
+  /** This node. */
+  readonly node: string;
+  readonly pollMs: Millis;
+  /** The other nodes that matter now: those of the jobs that this daemon owns. */
+  readonly nodes: () => Iterable<string>;
+}
+
+export interface NodeWatch extends Background {
+  counters(): HealthCounters;
+}
+
+/** Up to so many other nodes are asked for one by one, each at a thousandth of the price of the whole table. */
+const SINGLY = 16;
+/** The whole table is asked for at most this often. */
+const TABLE_EVERY: Millis = 60_000;
+const LONGEST_PAUSE: Millis = 120_000;
+/** A slurmctld that takes longer for a single record is in trouble, and gets the same relief as one that is away. */
+const SLOW: Millis = 2_000;
+
+/**
+ * Emits `node` for this node and the others: once when it is first seen, then whenever it differs. While Slurm
+ * does not answer, the last word holds and the pause doubles. A node that Slurm does not know is no event.
+ */
+export function watchNodes(options: NodeWatchOptions): NodeWatch {
+  const { exec, clock, log, emit, slurm, node, pollMs } = options;
+  const health = new Health('nodes', clock, log);
+  const said = new Map<string, string>();
+  const unknown = new Set<string>();
+  let tableAt: EpochMs = 0;
+  let slowInRow = 0;
+
+  function tell(facts: NodeFacts): void {
+    const text = JSON.stringify([facts.base, [...facts.flags].sort(), facts.reason]);
+    if (said.get(facts.node) === text) return;
+    said.set(facts.node, text);
+    emit({ type: 'node', at: clock.now(), facts });
+  }
+
+  /** False when Slurm did not answer: the rest of this round is not asked for. */
+  function take(look: NodesLook, wanted: readonly string[]): boolean {
+    if (look.type === 'unavailable') {
+      health.failed(look);
+      return false;
+    }
+    for (const name of wanted) {
+      const facts = look.nodes.get(name);
+      if (facts) tell(facts);
+      if (!facts && !unknown.has(name)) log.error({ node: name }, 'Slurm knows no node of this name');
+      if (facts) unknown.delete(name);
+      else unknown.add(name);
+    }
+    return true;
+  }
+
+  async function ask(name: string, signal: AbortSignal): Promise<boolean> {
+    const startedAt = clock.now();
+    const result = await exec.run(nodeCommand(slurm, name), signal);
+    signal.throwIfAborted();
+    slowInRow = clock.now() - startedAt > SLOW ? slowInRow + 1 : 0;
+    return take(readNodes(result, slurm.mark, [name]), [name]);
+  }
+
+  async function askTable(names: readonly string[], signal: AbortSignal): Promise<boolean> {
+    tableAt = clock.now() + Math.max(TABLE_EVERY, 4 * pollMs);
+    const result = await exec.run(allNodesCommand(slurm), signal);
+    signal.throwIfAborted();
+    return take(readNodes(result, slurm.mark, names), names);
+  }
+
+  async function round(signal: AbortSignal): Promise<void> {
+    const others = [...new Set(options.nodes())].filter((name) => name !== node);
+    const wanted = new Set([node, ...others]);
+    for (const name of [...said.keys(), ...unknown]) {
+      if (wanted.has(name)) continue;
+      said.delete(name);
+      unknown.delete(name);
+    }
+    if (!(await ask(node, signal))) return;
+    if (others.length > SINGLY) {
+      if (clock.now() >= tableAt && !(await askTable(others, signal))) return;
+    } else {
+      for (const name of others) if (!(await ask(name, signal))) return;
+    }
+    health.answered();
+  }
+
+  const background = inBackground(options.signal, async (signal) => {
+    for (;;) {
+      signal.throwIfAborted();
+      await round(signal);
+      const trouble = Math.max(health.inRow, slowInRow);
+      const period = backoff(trouble, pollMs, Math.max(pollMs, LONGEST_PAUSE));
+      await clock.sleep(nextBeat(node, period, clock.now()) - clock.now(), signal);
+    }
+  });
+  return { ...background, counters: () => health.counters() };
+}

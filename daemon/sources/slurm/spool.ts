@@ -1,0 +1,89 @@
+import { lstat, readdir, readFile } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import type { JobId } from '../../vocabulary/job.ts';
+
+/** A job whose slurmstepd listens on this node. */
+export interface SpoolJob {
+  readonly jobId: JobId;
+  /**
+   * Names this run's sockets: another run of the same job id has made others. Taken from the batch or the extern
+   * step, or the lowest other one.
+   */
+  readonly incarnation: string;
+}
+
+/** Steps that exist for as long as the job does on this node, best first. */
+const LASTING_STEPS = [4294967291, 4294967292];
+
+/**
+ * The jobs with a live stepd on `node`, by the sockets `<spool>/<node>_<job>.<step>` (with `.<component>` behind
+ * for a step of a heterogeneous job). Costs no RPC. Throws the file system's error when the folder cannot be read.
+ */
+export async function spoolJobs(spoolDir: string, node: string): Promise<ReadonlyMap<JobId, SpoolJob>> {
+  const sockets = (await readdir(spoolDir))
+    .map((name) => readSocketName(name, node))
+    .filter((socket) => socket !== null)
+    .sort((a, b) => rank(a.step) - rank(b.step));
+  const jobs = new Map<JobId, SpoolJob>();
+  if (sockets.length === 0) return jobs;
+  const bound = await boundPaths();
+  for (const { name, jobId } of sockets) {
+    if (jobs.has(jobId)) continue;
+    const path = join(spoolDir, name);
+    const incarnation = await incarnationOf(path);
+    if (incarnation && (bound.has(path) || (await isListening(path))))
+      jobs.set(jobId, { jobId, incarnation });
+  }
+  return jobs;
+}
+
+export interface SocketName {
+  readonly name: string;
+  readonly jobId: JobId;
+  readonly step: number;
+}
+
+/** Null for what is no step socket of this node; a node's name may itself hold `_` and `.`. */
+export function readSocketName(name: string, node: string): SocketName | null {
+  if (!name.startsWith(`${node}_`)) return null;
+  const parts = /^(\d{1,10})\.(\d{1,10})(?:\.\d{1,10})?$/.exec(name.slice(node.length + 1));
+  return parts ? { name, jobId: Number(parts[1]), step: Number(parts[2]) } : null;
+}
+
+function rank(step: number): number {
+  const place = LASTING_STEPS.indexOf(step);
+  return place >= 0 ? place : LASTING_STEPS.length + step;
+}
+
+/** A stepd that was killed leaves its socket's file behind; the kernel's own list has only sockets in use. */
+async function boundPaths(): Promise<ReadonlySet<string>> {
+  const table = await readFile('/proc/net/unix', 'utf8').catch(() => '');
+  return new Set(table.split('\n').map((line) => line.split(/\s+/).slice(7).join(' ')));
+}
+
+/** Null where it is gone, or no socket. */
+async function incarnationOf(path: string): Promise<string | null> {
+  const stats = await lstat(path, { bigint: true }).catch(() => null);
+  return stats?.isSocket() ? `${stats.ino}:${stats.mtimeNs}` : null;
+}
+
+/**
+ * For a socket that the kernel's list does not name under this path (a symbolic link in it, another network
+ * namespace). A stepd that is there drops a connection that says nothing. Any other error than a refusal leaves
+ * the job in place: it is Slurm that says when a job is over.
+ */
+function isListening(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path);
+    const done = (listens: boolean) => {
+      socket.destroy();
+      resolve(listens);
+    };
+    socket.setTimeout(1_000, () => done(true));
+    socket.on('connect', () => done(true));
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      done(!['ECONNREFUSED', 'ENOENT'].includes(error.code ?? '')),
+    );
+  });
+}

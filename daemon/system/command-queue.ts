@@ -1,0 +1,46 @@
+/**
+ * One lane per kind: at most one task of a kind runs, the others wait in the order in which they came.
+ * A lane that nobody uses costs nothing.
+ */
+export class CommandQueue {
+  readonly #lanes = new Map<string, Waiter[]>();
+  readonly #longest: number;
+
+  constructor(longest: number) {
+    this.#longest = longest;
+  }
+
+  /**
+   * Waits for the lane. Resolves to `full` or `aborted` without having it; after `go` the caller must call
+   * `leave` exactly once.
+   */
+  enter(kind: string, signal: AbortSignal | undefined): Promise<'go' | 'full' | 'aborted'> {
+    if (signal?.aborted) return Promise.resolve('aborted');
+    const waiting = this.#lanes.get(kind);
+    if (!waiting) {
+      this.#lanes.set(kind, []);
+      return Promise.resolve('go');
+    }
+    if (waiting.length >= this.#longest) return Promise.resolve('full');
+    return new Promise((resolve) => {
+      const onAbort = () => {
+        waiting.splice(waiting.indexOf(waiter), 1);
+        resolve('aborted');
+      };
+      const waiter: Waiter = () => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve('go');
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      waiting.push(waiter);
+    });
+  }
+
+  leave(kind: string): void {
+    const next = this.#lanes.get(kind)?.shift();
+    if (next) next();
+    else this.#lanes.delete(kind);
+  }
+}
+
+type Waiter = () => void;

@@ -1,0 +1,66 @@
+import type { Millis } from '../vocabulary/job.ts';
+import { type CommandCounter, CommandCounters } from './command-counters.ts';
+import { CommandQueue } from './command-queue.ts';
+import type { Command, CommandResult, Exec } from './ports.ts';
+import { runChild } from './run-child.ts';
+
+export interface SystemExecOptions {
+  /** `SLURM_CONF` for every command; left out, Slurm's own default holds. */
+  readonly slurmConf?: string;
+  /** Commands of one kind that may wait behind the one in flight; further ones fail at once. */
+  readonly longestQueue?: number;
+  /** From SIGTERM to SIGKILL. */
+  readonly killAfterMs?: Millis;
+}
+
+export interface SystemExec extends Exec {
+  /** By kind, for `/metrics`. */
+  counters(): ReadonlyMap<string, Readonly<CommandCounter>>;
+}
+
+const MEBIBYTE = 1024 * 1024;
+
+/**
+ * Runs real commands, in an environment of its own: nothing of the daemon's (its token, `SQUEUE_*`, `SINFO_*`,
+ * `SLURM_CLUSTERS`) reaches them, and Slurm prints times as epoch seconds.
+ * A command gets no input, is bounded in time and output, and takes its whole process group with it when killed.
+ */
+export function systemExec(options: SystemExecOptions = {}): SystemExec {
+  const queue = new CommandQueue(options.longestQueue ?? 64);
+  const counters = new CommandCounters();
+  const base: Record<string, string> = {
+    PATH: '/usr/bin:/bin',
+    LANG: 'C.UTF-8',
+    LC_ALL: 'C',
+    SLURM_TIME_FORMAT: '%s',
+    ...(options.slurmConf === undefined ? {} : { SLURM_CONF: options.slurmConf }),
+  };
+
+  async function inLane(command: Command, signal: AbortSignal | undefined): Promise<CommandResult> {
+    const turn = await queue.enter(command.kind, signal);
+    if (turn === 'full') return notStarted(`too many commands of kind ${command.kind} are waiting`);
+    if (turn === 'aborted') return notStarted('aborted before it was started');
+    const startedAt = performance.now();
+    try {
+      const result = await runChild({
+        file: command.file,
+        args: command.args,
+        env: { ...base, ...command.env },
+        timeoutMs: command.timeoutMs,
+        killAfterMs: options.killAfterMs ?? 2_000,
+        maxBytes: command.maxBytes ?? MEBIBYTE,
+        signal,
+      });
+      counters.count(command.kind, result, performance.now() - startedAt);
+      return result;
+    } finally {
+      queue.leave(command.kind);
+    }
+  }
+
+  return { run: inLane, counters: () => counters.all() };
+}
+
+function notStarted(message: string): CommandResult {
+  return { ok: false, why: 'aborted', exitCode: null, stdout: Buffer.alloc(0), stderr: '', message };
+}

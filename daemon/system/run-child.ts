@@ -1,0 +1,141 @@
+import type { ChildProcess } from 'node:child_process';
+import { isAbsolute } from 'node:path';
+import type { Options } from 'execa';
+import type { Millis } from '../vocabulary/job.ts';
+import type { CommandResult } from './ports.ts';
+
+export interface ChildSpec {
+  readonly file: string;
+  readonly args: readonly string[];
+  /** All of the environment. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly timeoutMs: Millis;
+  readonly killAfterMs: Millis;
+  /** Of standard output and of standard error each. */
+  readonly maxBytes: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+type Ending = 'timeout' | 'aborted';
+
+/** How long a killed child's pipes are waited for: one that hangs in the kernel never dies. */
+const GIVE_UP_MS: Millis = 1_000;
+const STDERR_CHARACTERS = 2_000;
+const CANNOT_START = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'ENOEXEC', 'ELOOP', 'EISDIR']);
+
+/**
+ * Runs one child to its end, whatever that is. The child leads a process group of its own, so that what it
+ * started dies with it, and a program that ignores SIGTERM gets SIGKILL.
+ */
+export async function runChild(spec: ChildSpec): Promise<CommandResult> {
+  if (!isAbsolute(spec.file)) return failure('missing', null, `${spec.file} is not an absolute path`);
+  // execa throws for these.
+  if (spec.args.some((arg) => arg.includes('\0')))
+    return failure('aborted', null, 'an argument holds a NUL byte');
+  // execa is 20 MB of resident memory: a process that runs no command does without.
+  const { execa } = await import('execa');
+  const options = {
+    cwd: '/',
+    env: spec.env,
+    extendEnv: false,
+    stdin: 'ignore',
+    encoding: 'buffer',
+    stripFinalNewline: false,
+    maxBuffer: spec.maxBytes,
+    forceKillAfterDelay: spec.killAfterMs,
+    detached: true,
+    cleanup: false,
+    reject: false,
+  } as const satisfies Options;
+  const child = execa(spec.file, spec.args, options);
+  const group = groupOf(child.pid);
+  let ending: Ending | null = null;
+  const timers: NodeJS.Timeout[] = [];
+  const after = (ms: Millis, act: () => void) => timers.push(setTimeout(act, ms));
+  const gaveUp = Promise.withResolvers<null>();
+  const end = (why: Ending) => {
+    if (ending) return;
+    ending = why;
+    group.kill('SIGTERM');
+    after(spec.killAfterMs, () => {
+      group.kill('SIGKILL');
+      after(GIVE_UP_MS, () => {
+        abandon(child.nodeChildProcess);
+        gaveUp.resolve(null);
+      });
+    });
+  };
+  const onAbort = () => end('aborted');
+  after(spec.timeoutMs, () => end('timeout'));
+  spec.signal?.addEventListener('abort', onAbort, { once: true });
+  if (spec.signal?.aborted) onAbort();
+  try {
+    const result = await Promise.race([child, gaveUp.promise]);
+    if (ending || result?.isMaxBuffer) group.kill('SIGKILL');
+    return told(spec, result, ending);
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+    spec.signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/** What is of use here in execa's result. */
+interface Ended {
+  readonly failed: boolean;
+  readonly isMaxBuffer: boolean;
+  readonly exitCode?: number | undefined;
+  readonly signal?: string | undefined;
+  readonly code?: string | undefined;
+  readonly stdout?: Uint8Array | undefined;
+  readonly stderr?: Uint8Array | undefined;
+}
+
+function groupOf(pid: number | undefined): { kill(signal: NodeJS.Signals): void } {
+  return {
+    kill(signal) {
+      if (pid === undefined) return;
+      try {
+        process.kill(-pid, signal);
+      } catch {
+        // Nobody is left in the group.
+      }
+    },
+  };
+}
+
+/** Lets go of a child that SIGKILL did not end: its pipes must not keep this process waiting or alive. */
+function abandon(child: Pick<ChildProcess, 'stdout' | 'stderr' | 'unref'>): void {
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+  child.unref();
+}
+
+function told(spec: ChildSpec, result: Ended | null, ending: Ending | null): CommandResult {
+  const stdout = bytes(result?.stdout);
+  const exitCode = result?.exitCode ?? null;
+  if (result && !result.failed && !ending) return { ok: true, stdout };
+  const [why, what] = reason(spec, result, ending);
+  const stderr = bytes(result?.stderr).toString('utf8').slice(0, STDERR_CHARACTERS).toWellFormed();
+  const message = `${spec.file} ${what}${stderr.trim() ? `: ${stderr.trim()}` : ''}`;
+  return { ok: false, why, exitCode, stdout, stderr, message };
+}
+
+type Why = Extract<CommandResult, { ok: false }>['why'];
+
+function reason(spec: ChildSpec, result: Ended | null, ending: Ending | null): [Why, string] {
+  if (ending === 'timeout') return ['timeout', `took longer than ${spec.timeoutMs} ms`];
+  if (ending === 'aborted' || !result) return ['aborted', 'was aborted'];
+  if (result.isMaxBuffer) return ['too-much-output', `wrote more than ${spec.maxBytes} bytes`];
+  if (result.exitCode !== undefined) return ['exit', `exited with ${result.exitCode}`];
+  if (result.signal !== undefined) return ['signal', `was ended by ${result.signal}`];
+  const code = result.code ?? 'an unknown error';
+  return [CANNOT_START.has(code) ? 'missing' : 'aborted', `could not be started (${code})`];
+}
+
+function failure(why: Why, exitCode: number | null, message: string): CommandResult {
+  return { ok: false, why, exitCode, stdout: Buffer.alloc(0), stderr: '', message };
+}
+
+function bytes(output: Uint8Array | undefined): Buffer {
+  return output ? Buffer.from(output.buffer, output.byteOffset, output.byteLength) : Buffer.alloc(0);
+}
