@@ -4,10 +4,10 @@
  * Smaller on disk is not the aim, smaller in memory is: by rewriting how Node's own modules are imported, the same
  * daemon takes 13 MB less (see `builtins`).
  */
-import { rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
-import { type BuildResult, build, type Plugin } from 'esbuild';
+import { build, type Metafile, type Plugin } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -48,8 +48,8 @@ const withoutHttp2: Plugin = {
 };
 
 /** Bundles one program into `outFile`, with a source map and the licences of what is in it beside it. */
-export function bundle(entry: string, outFile: string): Promise<BuildResult<{ metafile: true }>> {
-  return build({
+export async function bundle(entry: string, outFile: string): Promise<{ metafile: Metafile }> {
+  const { metafile } = await build({
     entryPoints: [entry],
     outfile: outFile,
     absWorkingDir: ROOT,
@@ -67,11 +67,30 @@ export function bundle(entry: string, outFile: string): Promise<BuildResult<{ me
     charset: 'ascii',
     sourcemap: 'external',
     sourcesContent: false,
-    legalComments: 'linked',
+    // Most packages have their licence in a file, not in a comment: see `licences`.
+    legalComments: 'none',
     metafile: true,
     logLevel: 'warning',
     plugins: [builtins, withoutHttp2],
   });
+  writeFileSync(`${outFile}.LEGAL.txt`, licences(metafile));
+  return { metafile };
+}
+
+/** The licence of every package that a bundle has code of. Throws for a package that brings none. */
+function licences({ inputs }: Metafile): string {
+  const folders = Object.keys(inputs).map(
+    (path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.[0],
+  );
+  const packages = [...new Set(folders.filter((folder) => folder !== undefined))].sort();
+  const texts = packages.map((folder) => {
+    const { name, version } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8'));
+    const files = readdirSync(join(ROOT, folder)).filter((file) => /^(?:licen[cs]e|notice)/i.test(file));
+    if (files.length === 0) throw new Error(`${name} ${version} has no licence file`);
+    const text = files.map((file) => readFileSync(join(ROOT, folder, file), 'utf8').trim()).join('\n\n');
+    return `${'='.repeat(80)}\n${name} ${version}\n\n${text}\n`;
+  });
+  return `This bundle contains the following packages.\n\n${texts.join('\n')}`;
 }
 
 if (import.meta.main) {

@@ -4,9 +4,9 @@
  */
 export function printableFields(fields: object): Record<string, unknown> {
   try {
-    return entriesOf(fields, 0);
+    return entriesOf(fields instanceof Error ? { err: fields } : (fields ?? {}), 0);
   } catch (error) {
-    return { unprintable: String(error) };
+    return { unprintable: error instanceof Error ? error.message : typeof error };
   }
 }
 

@@ -65,8 +65,8 @@ export function systemLog(options: SystemLogOptions = {}): SystemLog {
       // The journal and the prompt know the process and the host already.
       base: null,
       timestamp: () => `,"time":${Date.now()}`,
-      formatters: { level: (label) => ({ level: label }), log: printableFields },
-      // Errors are made printable with the other fields, wherever they are.
+      formatters: { level: (label) => ({ level: label }) },
+      // Errors are made printable with the other fields, wherever they are; pino would take `err` for an Error.
       serializers: { err: (value: unknown) => value },
     },
     {
@@ -77,8 +77,9 @@ export function systemLog(options: SystemLogOptions = {}): SystemLog {
     },
   );
 
-  const say = (level: keyof Log) => (fields: object, message: string) =>
-    logger[level](fields instanceof Error ? { err: fields } : { ...fields }, printableText(message));
+  const say = (level: keyof Log) => (fields: object, message: string) => {
+    if (logger.isLevelEnabled(level)) logger[level](printableFields(fields), printableText(message));
+  };
   return {
     debug: say('debug'),
     info: say('info'),

@@ -88,6 +88,14 @@ test('what a killed daemon may have sent is looked into first', async () => {
   expect(calls).toEqual(['look-for-restored']);
 });
 
+test('a run that was cancelled after an unanswered restore, with no new job, is a failure and not an end', async () => {
+  const { ports } = scripted({
+    restore: [AMBIGUOUS],
+    lookup: [running(), running({ state: 'CANCELLED' })],
+  });
+  expect(await performRestore(ports, performance(RESTORE).p)).toMatchObject({ type: 'refused' });
+});
+
 test('a recall before it was sent takes it back', async () => {
   const { ports, calls } = scripted({});
   const { p, recall } = performance(RESTORE);

@@ -10,6 +10,8 @@ import { apiError, Service } from './service.ts';
 export interface StandInOptions {
   readonly listen: { readonly port: number; readonly host?: string } | { readonly path: string };
   readonly tls?: { readonly key: string; readonly cert: string };
+  /** Called once for every request, when it is read and before it is carried out. */
+  readonly onRequest?: (entry: Entry) => void;
   /** Called once for every request, when its exchange has ended. */
   readonly onEntry?: (entry: Entry) => void;
 }
@@ -114,6 +116,7 @@ export class StandIn implements AsyncDisposable {
       violations,
     };
     this.entries.push(entry);
+    this.#options.onRequest?.(entry);
     response.once('close', () => {
       entry.answered = response.writableFinished;
       this.#options.onEntry?.(entry);
