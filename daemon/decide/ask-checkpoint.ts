@@ -19,7 +19,7 @@ export interface CheckpointWish {
 export function askCheckpoint(draft: Draft, jobId: JobId, wish: CheckpointWish): void {
   const job = draft.jobs.get(jobId);
   if (!job) return;
-  const id = `checkpoint:${runKey(jobId, job.restarts)}:${draft.at}`;
+  const id = `checkpoint:${runKey(jobId, job.restarts)}:${draft.at}.${job.asked}`;
   const kind = wish.kind ?? ruleFor(job, draft.policy)?.kind ?? 'simple';
   draft.effects.push({
     kind: 'checkpoint',
@@ -32,6 +32,7 @@ export function askCheckpoint(draft: Draft, jobId: JobId, wish: CheckpointWish):
     expiresAt: Math.min(draft.at + ACCEPT_WITHIN_MS, wish.acceptBy ?? Number.POSITIVE_INFINITY),
   });
   draft.change(jobId, {
+    asked: job.asked + 1,
     checkpoint: {
       effectId: id,
       actionId: null,

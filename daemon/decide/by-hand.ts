@@ -3,7 +3,7 @@ import type { JobId } from '../vocabulary/job.ts';
 import type { JobRecord } from '../vocabulary/state.ts';
 import { askCheckpoint } from './ask-checkpoint.ts';
 import type { Draft } from './draft.ts';
-import { makePlan } from './evacuate.ts';
+import { makePlan } from './plan.ts';
 import { isLive } from './rules.ts';
 
 type Asked<T extends DaemonEvent['type']> = Extract<DaemonEvent, { type: T }>;

@@ -1,5 +1,4 @@
 import type { Effect } from '../vocabulary/effect.ts';
-import { runKey } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
 import type { CheckpointUnderWay, JobRecord, ReadyCheckpoint } from '../vocabulary/state.ts';
 import type { Draft } from './draft.ts';
@@ -20,7 +19,8 @@ export function checkpointSettled(
   const job = draft.jobs.get(effect.jobId);
   const underWay = job?.checkpoint;
   if (!job || underWay?.effectId !== effect.id) return;
-  if (outcome.type === 'accepted') return accepted(draft, job, underWay, outcome.actionId);
+  if (outcome.type === 'accepted' && underWay.actionId === null)
+    return accepted(draft, job, underWay, outcome.actionId);
   if (outcome.type === 'ready' && underWay.actionId !== null) {
     return ready(draft, job, underWay, underWay.actionId, outcome.readyAt);
   }
@@ -28,7 +28,8 @@ export function checkpointSettled(
 }
 
 function accepted(draft: Draft, job: JobRecord, underWay: CheckpointUnderWay, actionId: string): void {
-  const id = `await-ready:${runKey(job.jobId, job.restarts)}:${actionId}`;
+  // Not made from the action id: a server that gives the same one twice would get no second wait.
+  const id = underWay.effectId.replace('checkpoint:', 'await-ready:');
   const expiresAt = draft.at + READY_WITHIN_MS;
   draft.put({ ...job, checkpoint: { ...underWay, effectId: id, actionId, requestId: null } });
   draft.effects.push({

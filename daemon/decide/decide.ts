@@ -9,11 +9,12 @@ import { checkpointAsked, restoreAsked } from './by-hand.ts';
 import { checkpointSettled } from './checkpoint-settled.ts';
 import { Draft } from './draft.ts';
 import { evacuate } from './evacuate.ts';
-import { beat, fireSlot, scheduleHeartbeat } from './heartbeat.ts';
-import { epilogSeen, jobAbsent, jobSeen, prologSeen, sweep } from './jobs.ts';
+import { beat, fireSlot, scheduleAnew } from './heartbeat.ts';
+import { epilogSeen, jobAbsent, jobSeen, prologSeen } from './jobs.ts';
 import { forgetNodes, judgeNodesAnew, nodeSeen } from './nodes.ts';
 import { hurryPlans } from './plan.ts';
 import { planSettled } from './plan-settled.ts';
+import { sweep } from './run-over.ts';
 import { wakeAt } from './wake.ts';
 
 export const EMPTY_STATE: State = { clock: 0, jobs: new Map(), nodes: new Map() };
@@ -48,16 +49,16 @@ export function decide(state: State, event: DaemonEvent, policy: Policy): Decisi
   };
 }
 
-/** `state.clock` may be a few milliseconds ahead of a slot that really is new: see `timeOf`. */
-const SLOT_TOLERANCE_MS = 1_000;
+/** `state.clock` may be a few milliseconds ahead of an event that really is new: see `timeOf`. */
+const AHEAD_MS = 1_000;
 
 function isPast(state: State, event: DaemonEvent): boolean {
   if (event.type === 'tick') return event.at <= state.clock;
-  return event.type === 'slot' && event.at <= state.clock - SLOT_TOLERANCE_MS;
+  return event.type === 'slot' && event.at <= state.clock - AHEAD_MS;
 }
 
 function timeOf(state: State, event: DaemonEvent): EpochMs {
-  if (event.type === 'started') return event.at;
+  if (event.type === 'started' && event.at <= state.clock - AHEAD_MS) return event.at;
   if (event.type === 'tick' || event.type === 'slot') return Math.max(event.at, state.clock);
   return Math.max(event.at, state.clock + 1);
 }
@@ -66,8 +67,7 @@ function apply(draft: Draft, event: DaemonEvent): void {
   switch (event.type) {
     case 'started':
       judgeNodesAnew(draft);
-      for (const job of draft.jobs.values()) scheduleHeartbeat(draft, job);
-      return;
+      return scheduleAnew(draft);
     case 'tick':
       return;
     case 'slot':

@@ -11,6 +11,8 @@ import type { JobRecord, NodeRecord, State } from '../vocabulary/state.ts';
  */
 export class Draft {
   readonly at: EpochMs;
+  /** The time of the event before. */
+  readonly lastAt: EpochMs;
   readonly policy: Policy;
   readonly effects: Effect[] = [];
   readonly recalls: string[] = [];
@@ -23,6 +25,7 @@ export class Draft {
   constructor(before: State, at: EpochMs, policy: Policy) {
     this.#before = before;
     this.at = at;
+    this.lastAt = before.clock;
     this.policy = policy;
   }
 
@@ -47,6 +50,7 @@ export class Draft {
   }
 
   drop(jobId: JobId): void {
+    if (!this.jobs.has(jobId)) return;
     this.#jobs ??= new Map(this.#before.jobs);
     this.#jobs.delete(jobId);
   }

@@ -6,7 +6,7 @@ export function noteDropped(draft: Draft, job: JobRecord, why: string): void {
   draft.note('info', 'heartbeat-dropped', job, `heartbeat dropped: ${why}`);
 }
 
-/** The API is away: what waits is dropped, so that its return is not answered with a burst. */
+/** What waits is dropped: the API is away, or the daemon was, and its return is not to be answered with a burst. */
 export function dropWaiting(draft: Draft, why: string): void {
   for (const job of draft.jobs.values()) {
     if (!job.heartbeat.waiting) continue;

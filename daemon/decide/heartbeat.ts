@@ -3,7 +3,7 @@ import type { HeartbeatRule } from '../vocabulary/policy.ts';
 import type { HeartbeatState, JobRecord } from '../vocabulary/state.ts';
 import { askCheckpoint, checkpointsUnderWay } from './ask-checkpoint.ts';
 import type { Draft } from './draft.ts';
-import { noteDropped } from './drop-heartbeat.ts';
+import { dropWaiting, noteDropped } from './drop-heartbeat.ts';
 import { isLive, ruleFor } from './rules.ts';
 import { splayOf } from './splay.ts';
 import { unsavedWork } from './unsaved.ts';
@@ -27,6 +27,11 @@ function wantsHeartbeats(job: JobRecord): boolean {
   return isLive(job) && (job.plan === null || job.plan.step === 'stranded' || job.plan.step === 'failed');
 }
 
+/** The rule of a run that has due times: also while it is on its way, should it stay after all. */
+function liveRule(job: JobRecord, draft: Draft): HeartbeatRule | null {
+  return isLive(job) ? ruleFor(job, draft.policy) : null;
+}
+
 /** The next due time of an `every` rule strictly after `after`; null for cron rules, which are fired from outside. */
 export function nextDue(job: JobRecord, rule: HeartbeatRule, after: EpochMs): EpochMs | null {
   const start = job.facts?.startAt ?? null;
@@ -38,14 +43,21 @@ export function nextDue(job: JobRecord, rule: HeartbeatRule, after: EpochMs): Ep
 
 /** Gives a run its first due time, and every run a new one where the configuration changed. */
 export function scheduleHeartbeat(draft: Draft, job: JobRecord): void {
-  const rule = ruleFor(job, draft.policy);
-  const kept = rule && 'cron' in rule.trigger && withinSplay(job.heartbeat.dueAt, draft.at, rule);
-  const dueAt =
-    rule === null || !wantsHeartbeats(job) ? null : kept ? job.heartbeat.dueAt : nextDue(job, rule, draft.at);
-  if (dueAt === job.heartbeat.dueAt) return;
-  draft.change(job.jobId, {
-    heartbeat: { ...job.heartbeat, dueAt, waiting: dueAt !== null && job.heartbeat.waiting },
-  });
+  const rule = liveRule(job, draft);
+  const { heartbeat } = job;
+  const kept = rule && 'cron' in rule.trigger && withinSplay(heartbeat.dueAt, draft.at, rule);
+  const dueAt = rule === null ? null : kept ? heartbeat.dueAt : nextDue(job, rule, draft.at);
+  const waiting = heartbeat.waiting && rule !== null;
+  // A slot in the future is one from before the clock was set back: it would keep off all slots until then.
+  const slotAt = heartbeat.slotAt !== null && heartbeat.slotAt > draft.at ? null : heartbeat.slotAt;
+  if (dueAt === heartbeat.dueAt && waiting === heartbeat.waiting && slotAt === heartbeat.slotAt) return;
+  draft.change(job.jobId, { heartbeat: { ...heartbeat, dueAt, waiting, slotAt } });
+}
+
+/** The daemon came up, or its configuration changed: due times are found anew, and none of the past counts. */
+export function scheduleAnew(draft: Draft): void {
+  if (draft.at - draft.lastAt > SLEPT_THROUGH_MS) dropWaiting(draft, 'slept through');
+  for (const job of draft.jobs.values()) scheduleHeartbeat(draft, job);
 }
 
 /** A cron line fired: each of its jobs is due at its own place within the splay. */
@@ -82,9 +94,9 @@ export function beat(draft: Draft): void {
 }
 
 function comeDue(draft: Draft, job: JobRecord): void {
-  const rule = ruleFor(job, draft.policy);
+  const rule = liveRule(job, draft);
   const { heartbeat } = job;
-  const dueAt = rule === null || !wantsHeartbeats(job) ? null : nextDue(job, rule, draft.at);
+  const dueAt = rule === null ? null : nextDue(job, rule, draft.at);
   const set = (fields: Partial<HeartbeatState>) =>
     draft.change(job.jobId, { heartbeat: { ...heartbeat, dueAt, ...fields } });
   if (rule === null || !wantsHeartbeats(job)) return set({ waiting: false });

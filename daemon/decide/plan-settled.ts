@@ -2,23 +2,32 @@ import type { Effect } from '../vocabulary/effect.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
 import type { JobRecord, Plan } from '../vocabulary/state.ts';
 import type { Draft } from './draft.ts';
-import { dropPlan } from './evacuate.ts';
-import { failPlan, planEffectId, seekCheckpoint, setPlan } from './plan.ts';
+import { seekCheckpoint } from './plan.ts';
+import { dropPlan, failPlan } from './plan-end.ts';
+import { planEffectId, setPlan } from './plan-step.ts';
+import { awaitsVerdict, isLive, wasLost } from './rules.ts';
+
+type PlanEffect = Extract<Effect, { kind: 'guard' | 'restore' | 'end-source' }>;
 
 /** The outcome of a plan's effect moves that plan, if it is still at that step. */
-export function planSettled(
-  draft: Draft,
-  effect: Extract<Effect, { kind: 'guard' | 'restore' | 'end-source' }>,
-  outcome: Outcome,
-): void {
+export function planSettled(draft: Draft, effect: PlanEffect, outcome: Outcome): void {
   if (effect.kind === 'restore' && outcome.type === 'restored') restored(draft, effect, outcome.actionId);
+  if (effect.kind === 'guard' && effect.requeue && outcome.type === 'done') released(draft, effect);
   const job = draft.jobs.get(effect.jobId);
   const plan = job?.plan;
-  if (!job || !plan || plan.step !== effect.kind || planEffectId(effect.kind, job, plan) !== effect.id)
+  if (!job || !plan || plan.step !== effect.kind || planEffectId(effect.kind, job, plan) !== effect.id) {
+    if (effect.kind === 'restore' && outcome.type !== 'restored') {
+      draft.reply(effect.requestId, { status: 409, message: messageOf(outcome) });
+    }
     return;
-  if (effect.kind === 'guard') return guardSettled(draft, job, outcome);
+  }
+  if (effect.kind === 'guard') return guardSettled(draft, job, plan, outcome);
   if (effect.kind === 'restore') return restoreSettled(draft, job, plan, effect.newJob, outcome);
   sourceSettled(draft, job, outcome);
+}
+
+function messageOf(outcome: Outcome): string {
+  return 'message' in outcome ? outcome.message : outcome.type;
 }
 
 /** Said whether the run's record is still there or not: a requeue may be seen before the answer. */
@@ -34,30 +43,41 @@ function restored(
   draft.reply(effect.requestId, { actionId: newActionId });
 }
 
-function guardSettled(draft: Draft, job: JobRecord, outcome: Outcome): void {
-  if (outcome.type === 'stale') return dropPlan(draft, job.jobId, outcome.message);
+/** Slurm's word may be from before: without this, the next plan would take the flag for the user's own wish. */
+function released(draft: Draft, effect: PlanEffect): void {
+  const job = draft.jobs.get(effect.jobId);
+  if (!job?.facts || job.restarts !== effect.restarts) return;
+  draft.change(job.jobId, { facts: { ...job.facts, requeue: true } });
+}
+
+function guardSettled(draft: Draft, job: JobRecord, plan: Plan, outcome: Outcome): void {
+  if (outcome.type === 'stale' && !awaitsVerdict(job)) return runGone(draft, job, plan, outcome.message);
   if (outcome.type !== 'done') {
-    const message = 'message' in outcome ? outcome.message : outcome.type;
+    const message = messageOf(outcome);
     draft.note('warn', 'guard-failed', job, `Slurm may requeue job ${job.jobId} by itself: ${message}`);
   }
   seekCheckpoint(draft, job.jobId);
 }
 
 function restoreSettled(draft: Draft, job: JobRecord, plan: Plan, newJob: boolean, outcome: Outcome): void {
-  if (outcome.type === 'recalled') return dropPlan(draft, job.jobId, `node ${plan.node} is back`);
-  if (outcome.type === 'stale') return dropPlan(draft, job.jobId, outcome.message);
+  if (outcome.type === 'recalled') return dropPlan(draft, job.jobId, 'it was taken back');
+  if (outcome.type === 'stale') return runGone(draft, job, plan, outcome.message);
   if (outcome.type !== 'restored') {
-    return failPlan(
-      draft,
-      job,
-      plan,
-      `the restore failed: ${'message' in outcome ? outcome.message : outcome.type}`,
-    );
+    return failPlan(draft, job, plan, `the restore failed: ${messageOf(outcome)}`);
   }
   if (!newJob) return setPlan(draft, job.jobId, { step: 'done' });
   setPlan(draft, job.jobId, { step: 'end-source' });
   const id = planEffectId('end-source', job, plan);
   draft.effects.push({ kind: 'end-source', id, jobId: job.jobId, restarts: job.restarts });
+}
+
+/**
+ * There is no such run to be moved. Where that is not what Slurm said last, the plan fails: dropped, it would be
+ * made anew at once, again and again.
+ */
+function runGone(draft: Draft, job: JobRecord, plan: Plan, message: string): void {
+  if (isLive(job) || wasLost(job)) return failPlan(draft, job, plan, message);
+  dropPlan(draft, job.jobId, message);
 }
 
 function sourceSettled(draft: Draft, job: JobRecord, outcome: Outcome): void {
@@ -66,14 +86,6 @@ function sourceSettled(draft: Draft, job: JobRecord, outcome: Outcome): void {
     draft.note('info', 'source-ended', job, `the old run of job ${job.jobId} has ended`);
     return;
   }
-  const message = 'message' in outcome ? outcome.message : outcome.type;
-  draft.note(
-    'error',
-    'source-remains',
-    job,
-    `two copies: the old run of job ${job.jobId} still runs: ${message}`,
-    {
-      advice: `scancel ${job.jobId}`,
-    },
-  );
+  const problem = `the old run of job ${job.jobId} still runs: ${messageOf(outcome)}`;
+  draft.note('error', 'source-remains', job, `two copies: ${problem}`, { advice: `scancel ${job.jobId}` });
 }

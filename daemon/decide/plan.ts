@@ -8,16 +8,18 @@
  *
  * What moves it: a free place (queued), the outcome of its effect (guard, restore, end-source), the job's
  * checkpoint becoming ready or failing (checkpoint, stranded), or the end of the time for it (checkpoint).
- * Steps are only ever taken forward here; plans are made and taken back in `evacuate.ts`.
+ * A run that is over goes back to `queued` until Slurm said how it ended: a job that completed is not restored.
+ * Plans are made in `evacuate.ts`, and end without a restore in `plan-end.ts`.
  */
 import type { EpochMs, JobId } from '../vocabulary/job.ts';
-import { runKey } from '../vocabulary/job.ts';
 import type { JobRecord, Plan } from '../vocabulary/state.ts';
 import { askCheckpoint } from './ask-checkpoint.ts';
 import type { Draft } from './draft.ts';
+import { askGuard, needsGuard } from './guard.ts';
+import { failPlan, strandPlan } from './plan-end.ts';
+import { planEffectId, setPlan } from './plan-step.ts';
+import { awaitsVerdict } from './rules.ts';
 
-/** How long slurmctld may take to take the guard; then the restore goes on without it. */
-const GUARD_WITHIN_MS = 30_000;
 /** A final checkpoint is taken to need one and a half times what the last one took, and this. */
 const CHECKPOINT_MARGIN_MS = 2_000;
 /** The restore call itself has to fit before the deadline as well. */
@@ -25,34 +27,34 @@ const RESTORE_RESERVE_MS = 2_000;
 /** Without a deadline, a run that has a ready checkpoint waits this long for a newer one at least. */
 const PATIENCE_MS = 60_000;
 
-/** The id of a plan's effect: an effect of the same run and episode is the same effect. */
-export function planEffectId(
-  what: 'guard' | 'release' | 'restore' | 'end-source',
+export function makePlan(
+  draft: Draft,
   job: JobRecord,
-  plan: Plan,
-): string {
-  return `${what}:${runKey(job.jobId, job.restarts)}:${plan.episode}`;
-}
-
-export function setPlan(draft: Draft, jobId: JobId, fields: Partial<Plan>): void {
-  const plan = draft.jobs.get(jobId)?.plan;
-  if (plan) draft.change(jobId, { plan: { ...plan, ...fields } });
+  why: Pick<Plan, 'node' | 'reason'> & Partial<Pick<Plan, 'deadline' | 'actionId' | 'requestId'>>,
+): void {
+  const plan: Plan = {
+    episode: draft.at,
+    deadline: null,
+    step: 'queued',
+    guarded: false,
+    waitUntil: null,
+    actionId: null,
+    requestId: null,
+    problem: null,
+    ...why,
+  };
+  draft.change(job.jobId, { plan, heartbeat: { ...job.heartbeat, waiting: false } });
+  const whence = plan.node === null ? 'by hand' : `node ${plan.node} goes away`;
+  draft.note('info', 'plan-made', job, `the run is to be brought to another node: ${whence}`, {
+    node: plan.node,
+    reason: plan.reason,
+  });
 }
 
 /** A place is free: the plan begins. */
 export function beginPlan(draft: Draft, job: JobRecord, plan: Plan): void {
-  if (draft.policy.restore.sourceJob === 'leave' || !job.facts?.requeue) {
-    return seekCheckpoint(draft, job.jobId);
-  }
-  setPlan(draft, job.jobId, { step: 'guard', guarded: true });
-  draft.effects.push({
-    kind: 'guard',
-    id: planEffectId('guard', job, plan),
-    jobId: job.jobId,
-    restarts: job.restarts,
-    requeue: false,
-    expiresAt: Math.min(draft.at + GUARD_WITHIN_MS, plan.deadline ?? Number.POSITIVE_INFINITY),
-  });
+  if (needsGuard(draft, job, plan)) askGuard(draft, job, plan);
+  else seekCheckpoint(draft, job.jobId);
 }
 
 /** One more checkpoint before the restore, where it is wanted and fits; else straight to the restore. */
@@ -60,11 +62,16 @@ export function seekCheckpoint(draft: Draft, jobId: JobId): void {
   const job = draft.jobs.get(jobId);
   const plan = job?.plan;
   if (!job || !plan) return;
+  if (awaitsVerdict(job)) return holdPlan(draft, jobId);
   if (plan.actionId !== null) return sendRestore(draft, job, plan, plan.actionId);
   if (job.checkpoint === null && !finalCheckpointFits(draft, job, plan))
     return chooseCheckpoint(draft, jobId);
   setPlan(draft, jobId, { step: 'checkpoint', waitUntil: waitUntil(draft, job, plan) });
   if (job.checkpoint === null) askCheckpoint(draft, jobId, { reason: 'manual', acceptBy: plan.deadline });
+}
+
+export function holdPlan(draft: Draft, jobId: JobId): void {
+  setPlan(draft, jobId, { step: 'queued', waitUntil: null });
 }
 
 function finalCheckpointFits(draft: Draft, job: JobRecord, plan: Plan): boolean {
@@ -75,28 +82,22 @@ function finalCheckpointFits(draft: Draft, job: JobRecord, plan: Plan): boolean 
   return draft.at + job.ready.tookMs * 1.5 + CHECKPOINT_MARGIN_MS <= plan.deadline - RESTORE_RESERVE_MS;
 }
 
-/** Null: as long as it takes, since there is nothing else to restore from. */
+/** Null: as long as it takes, since there is nothing else to restore from. Never now: time has to pass for it. */
 function waitUntil(draft: Draft, job: JobRecord, plan: Plan): EpochMs | null {
-  if (plan.deadline !== null) return Math.max(draft.at, plan.deadline - RESTORE_RESERVE_MS);
+  if (plan.deadline !== null) return Math.max(draft.at + 1, plan.deadline - RESTORE_RESERVE_MS);
   return job.ready === null ? null : draft.at + Math.max(PATIENCE_MS, job.ready.tookMs * 5);
 }
 
 /** The newest ready checkpoint, or the plan is stranded until one becomes ready. */
-export function chooseCheckpoint(draft: Draft, jobId: JobId): void {
+function chooseCheckpoint(draft: Draft, jobId: JobId): void {
   const job = draft.jobs.get(jobId);
   const plan = job?.plan;
   if (!job || !plan) return;
+  if (awaitsVerdict(job)) return holdPlan(draft, jobId);
   if (job.ready !== null) return sendRestore(draft, job, plan, job.ready.actionId);
   const problem = plan.problem ?? 'there is no checkpoint of it that is ready';
-  if (job.endedAt !== null) return failPlan(draft, job, plan, problem);
-  setPlan(draft, jobId, { step: 'stranded', waitUntil: null, problem });
-  const leaving = plan.node === null ? '' : ` node ${plan.node} goes away and`;
-  draft.note('error', 'job-in-danger', job, `job ${jobId} is in danger:${leaving} ${problem}`, {
-    node: plan.node,
-    deadline: plan.deadline,
-    advice: `curl --unix-socket SOCKET -X POST http://ckptd/v1/jobs/${jobId}/checkpoint tries again`,
-  });
-  draft.reply(plan.requestId, { status: 409, message: problem });
+  if (job.endedAt !== null) failPlan(draft, job, plan, problem);
+  else strandPlan(draft, job, plan, problem);
 }
 
 function sendRestore(draft: Draft, job: JobRecord, plan: Plan, actionId: string): void {
@@ -118,40 +119,13 @@ function sendRestore(draft: Draft, job: JobRecord, plan: Plan, actionId: string)
   });
 }
 
-/** The run cannot be brought back by this plan, and somebody has to know. */
-export function failPlan(draft: Draft, job: JobRecord, plan: Plan, problem: string): void {
-  setPlan(draft, job.jobId, { step: 'failed', problem, waitUntil: null });
-  const kind = job.endedAt === null ? 'job-in-danger' : 'job-lost';
-  const word = job.endedAt === null ? 'in danger' : 'lost';
-  draft.note('error', kind, job, `job ${job.jobId} is ${word}: ${problem}`, {
-    node: plan.node,
-    action_id: plan.actionId,
-    advice: `POST /v1/jobs/${job.jobId}/restore on this node's socket tries again`,
-  });
-  draft.reply(plan.requestId, { status: 502, message: problem });
-  releaseGuard(draft, job.jobId);
-}
-
-/** Gives Slurm's `Requeue` back to a run that stays where it is. */
-export function releaseGuard(draft: Draft, jobId: JobId): void {
-  const job = draft.jobs.get(jobId);
-  if (!job?.plan?.guarded) return;
-  setPlan(draft, jobId, { guarded: false });
-  if (job.endedAt !== null) return;
-  draft.effects.push({
-    kind: 'guard',
-    id: planEffectId('release', job, job.plan),
-    jobId,
-    restarts: job.restarts,
-    requeue: true,
-    expiresAt: Number.MAX_SAFE_INTEGER,
-  });
-}
-
-/** A checkpoint of the job became ready: what waited for one goes on. */
+/** A checkpoint of the job became ready: what waited for one goes on; what was stranded queues up anew. */
 export function checkpointReady(draft: Draft, jobId: JobId): void {
-  const step = draft.jobs.get(jobId)?.plan?.step;
-  if (step === 'checkpoint' || step === 'stranded') chooseCheckpoint(draft, jobId);
+  const job = draft.jobs.get(jobId);
+  if (job?.plan?.step === 'checkpoint') return chooseCheckpoint(draft, jobId);
+  if (job?.plan?.step !== 'stranded' || job.ready === null) return;
+  const { node, reason, deadline } = job.plan;
+  makePlan(draft, job, { node, reason, deadline, actionId: job.ready.actionId });
 }
 
 /** A checkpoint of the job failed: the plan that waited for it makes do with an older one. */

@@ -16,6 +16,16 @@ export function isLive(job: JobRecord): boolean {
   return job.facts?.state === 'RUNNING' && job.endedAt === null;
 }
 
+/** The run is over as far as this node can tell, and Slurm has not said yet how it ended. */
+export function awaitsVerdict(job: JobRecord): boolean {
+  return job.endedAs === null && (job.endedAt !== null || job.facts?.state === 'COMPLETING');
+}
+
+/** Slurm gave the run up because of its node, and does not requeue it. */
+export function wasLost(job: JobRecord): boolean {
+  return job.endedAs === 'NODE_FAIL' || job.endedAs === 'BOOT_FAIL';
+}
+
 /** The heartbeat that a job gets, or null where its policy or its user wants none and ckptd leaves it alone. */
 export function ruleFor(job: JobRecord, policy: Policy): HeartbeatRule | null {
   const { facts } = job;

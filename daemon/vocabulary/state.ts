@@ -29,6 +29,11 @@ export interface JobRecord {
   readonly restarts: number;
   readonly override: JobOverride;
   readonly heartbeat: HeartbeatState;
+  /**
+   * How many checkpoints this record asked for: part of their effects' ids, since due times come back to the very
+   * same moments when the clock was set back over a restart, and an id that was used is never performed again.
+   */
+  readonly asked: number;
   /** The checkpoint under way, if one is. */
   readonly checkpoint: CheckpointUnderWay | null;
   /** The newest checkpoint that can be restored from, of this run or an earlier one of the same job. */

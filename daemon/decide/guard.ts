@@ -1,0 +1,44 @@
+import type { JobId } from '../vocabulary/job.ts';
+import type { JobRecord, Plan } from '../vocabulary/state.ts';
+import type { Draft } from './draft.ts';
+import { planEffectId, setPlan } from './plan-step.ts';
+
+/** How long slurmctld may take to take the guard; then the restore goes on without it. */
+const GUARD_WITHIN_MS = 30_000;
+
+/** A guard is wanted where a new job will come, from a run that Slurm could bring back by itself as well. */
+export function needsGuard(draft: Draft, job: JobRecord, plan: Plan): boolean {
+  if (draft.policy.restore.sourceJob === 'leave' || plan.guarded || job.endedAt !== null) return false;
+  return job.facts?.requeue === true;
+}
+
+export function askGuard(draft: Draft, job: JobRecord, plan: Plan): void {
+  setPlan(draft, job.jobId, { step: 'guard', guarded: true });
+  draft.effects.push({
+    kind: 'guard',
+    id: planEffectId('guard', job, plan),
+    jobId: job.jobId,
+    restarts: job.restarts,
+    requeue: false,
+    expiresAt: Math.min(draft.at + GUARD_WITHIN_MS, plan.deadline ?? Number.POSITIVE_INFINITY),
+  });
+}
+
+/**
+ * Gives Slurm's `Requeue` back to a job that is not moved. `nextRun`: the run that the job is at by now, where it
+ * was requeued, since the flag goes over to it.
+ */
+export function releaseGuard(draft: Draft, jobId: JobId, nextRun: number | null = null): void {
+  const job = draft.jobs.get(jobId);
+  if (!job?.plan?.guarded) return;
+  setPlan(draft, jobId, { guarded: false });
+  if (nextRun === null && job.endedAs !== null) return;
+  draft.effects.push({
+    kind: 'guard',
+    id: planEffectId('release', job, job.plan),
+    jobId,
+    restarts: nextRun ?? job.restarts,
+    requeue: true,
+    expiresAt: Number.MAX_SAFE_INTEGER,
+  });
+}
