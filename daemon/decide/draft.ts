@@ -37,7 +37,10 @@ export class Draft {
     return this.#nodes ?? this.#before.nodes;
   }
 
+  /** A record with nothing new in it is none: its reference stays, and the journal has nothing to write. */
   put(job: JobRecord): JobRecord {
+    const known = this.jobs.get(job.jobId);
+    if (known && sameFields(known, job)) return known;
     this.#jobs ??= new Map(this.#before.jobs);
     this.#jobs.set(job.jobId, job);
     return job;
@@ -89,4 +92,8 @@ export class Draft {
   state(): State {
     return { clock: this.at, jobs: this.jobs, nodes: this.nodes };
   }
+}
+
+function sameFields(a: JobRecord, b: JobRecord): boolean {
+  return (Object.keys(b) as (keyof JobRecord)[]).every((field) => Object.is(a[field], b[field]));
 }

@@ -61,7 +61,7 @@ function enterRun(draft: Draft, facts: JobFacts): void {
   const before = draft.jobs.get(facts.jobId) ?? newRecord(facts.jobId, facts.restarts);
   const job = draft.put({
     ...before,
-    facts: ownWish(before, facts),
+    facts: sharing(before.facts, ownWish(before, facts)),
     ready: before.ready && belongsTo(before.ready, facts) ? before.ready : null,
     endedAt: null,
     endedAs: null,
@@ -77,6 +77,11 @@ function enterRun(draft: Draft, facts: JobFacts): void {
   if (stays && job.plan && NOT_RESTORED.has(job.plan.step)) {
     dropPlan(draft, job.jobId, `the run is ${facts.state}`);
   }
+}
+
+/** The facts that are known already, where Slurm says the same again. */
+function sharing(known: JobFacts | null, facts: JobFacts): JobFacts {
+  return known !== null && JSON.stringify(known) === JSON.stringify(facts) ? known : facts;
 }
 
 /** While the guard is on, Slurm shows a `Requeue` that is ours, not the user's. */

@@ -11,9 +11,13 @@ import type { Life } from '../system/lifecycle.ts';
 import type { SystemLog } from '../system/log.ts';
 import { feedWatchdog, type Notify, systemdNotify, watchdogUsec } from '../system/notify.ts';
 import type { Clock } from '../system/ports.ts';
+import type { Millis } from '../vocabulary/job.ts';
 import { type Core, startCore } from './core.ts';
 import { openFront } from './front.ts';
 import { startWatching, type Watching } from './watching.ts';
+
+/** How old the line of `systemctl status` may be; the same line again costs nothing. */
+const STATUS_EVERY_MS: Millis = 10_000;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -78,7 +82,9 @@ export async function runDaemon(ports: DaemonPorts, life: Life): Promise<void> {
   startSources();
   log.info({ version, node: config.slurm.node, api: config.api.url }, 'ckptd is up');
   await notify.ready(front.statusLine());
-  const fed = feedFromLoop(core, front.statusLine, { notify, clock, log, env }, signal);
+  const showing = setInterval(() => void notify.status(front.statusLine()), STATUS_EVERY_MS);
+  resources.defer(() => clearInterval(showing));
+  const fed = feedFromLoop(core, { notify, clock, log, env }, signal);
   const stopped = new Promise<void>((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true });
     if (signal.aborted) resolve();
@@ -121,7 +127,6 @@ function keepingWhatNeedsRestart(before: Config, next: Config, log: SystemLog): 
 /** systemd's watchdog hears of the daemon for as long as events come out of the loop again. */
 function feedFromLoop(
   { loop }: Core,
-  status: () => string,
   ports: { notify: Notify; clock: Clock; log: SystemLog; env: Environment },
   signal: AbortSignal,
 ): Promise<void> {
@@ -131,7 +136,6 @@ function feedFromLoop(
     seen = loop.turns;
     // The next ping is given only if this event came out at the other end.
     setImmediate(() => loop.handle({ type: 'tick', at: ports.clock.now() }));
-    void ports.notify.status(status());
     return did;
   };
   return feedWatchdog({ ...ports, usec: watchdogUsec(ports.env), turned }, signal);

@@ -53,17 +53,19 @@ export function historyView(lines: readonly HistoryLine[]): object[] {
   }));
 }
 
-/** One line for `systemctl status`. */
+/** One line for `systemctl status`: changes at most once a minute while nothing happens to the node. */
 export function statusLine(state: State, problems: readonly string[]): string {
   const jobs = [...state.jobs.values()].filter(({ facts, endedAt }) => facts !== null && endedAt === null);
-  const underWay = jobs.filter(({ checkpoint }) => checkpoint !== null).length;
   const moving = jobs.filter(({ plan }) => plan !== null && plan.step !== 'failed').length;
-  const parts = [count(jobs.length, 'job')];
-  if (underWay > 0) parts.push(`${count(underWay, 'checkpoint')} under way`);
-  if (moving > 0) parts.push(`${count(moving, 'job')} on the way to another node`);
   const newest = Math.max(0, ...jobs.map(({ ready }) => ready?.takenAt ?? 0));
-  if (newest > 0) parts.push(`last checkpoint ${iso(newest)}`);
-  return [...parts, ...problems].join(', ');
+  const away = [...state.nodes.values()].filter(({ awaySince }) => awaySince !== null);
+  return [
+    count(jobs.length, 'job'),
+    ...(newest > 0 ? [`last checkpoint ${iso(newest)?.slice(0, 16)}Z`] : []),
+    ...away.map(({ facts }) => `node ${facts.node} goes away`),
+    ...(moving > 0 ? [`${count(moving, 'job')} on the way to another node`] : []),
+    ...problems,
+  ].join(', ');
 }
 
 function count(n: number, what: string): string {

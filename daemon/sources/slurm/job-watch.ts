@@ -37,11 +37,13 @@ export interface JobWatch extends Background {
   counters(): HealthCounters & { readonly waiting: number };
 }
 
-/** States that last until something happens to the job that this daemon hears of in another way. */
+/**
+ * States that last until something happens to the job that this daemon hears of in another way. SUSPENDED is none:
+ * nobody tells of a resume.
+ */
 const LASTING_STATES: ReadonlySet<string> = new Set([
   ...ENDED_STATES,
   'RUNNING',
-  'SUSPENDED',
   'PENDING',
   'REQUEUE_HOLD',
   'SPECIAL_EXIT',
@@ -52,15 +54,14 @@ const PACE: Millis = 100;
 
 /**
  * Tells the daemon of the jobs on its node. Hooks and sockets say that something happened to a job; what it was,
- * Slurm is asked, one job at a time. Emits `job` when Slurm's word is new or was hinted at, `job-absent` when
- * Slurm says that there is no such job. While Slurm is away or talks nonsense nothing is emitted, and what is to
+ * Slurm is asked, one job at a time. Emits `job` for each answer, new or not, since others look at jobs as well, and
+ * `job-absent` when Slurm says that there is no such job. While Slurm is away or talks nonsense nothing is emitted, and what is to
  * be looked at stays on the agenda.
  */
 export function watchJobs(options: JobWatchOptions): JobWatch {
   const { exec, clock, log, emit, slurm, look, node, spoolDir, known } = options;
   const health = new Health('jobs', clock, log);
   const agenda = new JobAgenda();
-  const said = new Map<JobId, string>();
   let sockets: Sockets | null = null;
   let spoolProblem = false;
   let rescanAt: EpochMs = clock.now();
@@ -77,19 +78,15 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
       const before: Sockets =
         sockets ?? new Map([...known()].map(({ jobId }) => [jobId, { jobId, incarnation: 'unseen' }]));
       for (const jobId of changedSockets(before, now)) agenda.soon(jobId, clock.now());
+      // Others look at jobs too, and may have found one that is suspended.
+      for (const { jobId, state } of known()) {
+        if (state !== null && !LASTING_STATES.has(state)) agenda.again(jobId, clock.now());
+      }
       sockets = now;
       spoolProblem = false;
     } catch (error) {
       if (!spoolProblem) log.error({ err: error, spoolDir }, "slurmd's spool folder cannot be read");
       spoolProblem = true;
-    }
-    forget();
-  }
-
-  function forget(): void {
-    const alive = new Set([...known()].map((job) => job.jobId));
-    for (const jobId of said.keys()) {
-      if (!alive.has(jobId) && !sockets?.has(jobId) && !agenda.has(jobId)) said.delete(jobId);
     }
   }
 
@@ -124,7 +121,6 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
 
   function settle(jobId: JobId, seen: Exclude<JobLook, { type: 'unavailable' }>, now: EpochMs): void {
     if (seen.type === 'absent') {
-      said.delete(jobId);
       agenda.settled(jobId);
       emit({ type: 'job-absent', at: now, jobId });
       return;
@@ -136,9 +132,7 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
       agenda.soon(facts.hetJobId, now);
       return;
     }
-    const text = JSON.stringify(facts);
-    if (said.get(jobId) !== text) emit({ type: 'job', at: now, facts });
-    said.set(jobId, text);
+    emit({ type: 'job', at: now, facts });
     const startsHere = facts.state === 'PENDING' && sockets?.has(jobId);
     if (LASTING_STATES.has(facts.state) && !startsHere) agenda.settled(jobId);
     else agenda.again(jobId, now);
@@ -169,7 +163,6 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
     ...background,
     hint(jobId) {
       if (!isJobId(jobId)) return;
-      said.delete(jobId);
       agenda.soon(jobId, clock.now());
       wake.abort();
     },
