@@ -1,13 +1,23 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../lab/lab.ts';
 import { CkptdLab, COUNT } from './ckptd-lab.ts';
 
 const PERIOD_MS = 10_000;
+/** Gives the hook what slurmd will give it once the SPANK plugin has put a user's options into its environment. */
+const PROLOG = `#!/bin/sh
+[ ! -f "/shared/options-of-$SLURM_JOB_ID" ] || . "/shared/options-of-$SLURM_JOB_ID"
+exec /usr/lib/ckptd/hooks/prolog
+`;
 let ckptd: CkptdLab;
 
 beforeAll(async () => {
   ckptd = await CkptdLab.start({
     nodes: 2,
+    hooks: false,
+    slurmConf: 'Prolog=/etc/slurm/prolog\nEpilog=/usr/lib/ckptd/hooks/epilog\n',
+    files: { '/etc/slurm/prolog': { content: PROLOG, mode: 0o755 } },
     config: {
       slurm: { poll_node: '5s', rescan_jobs: '2s' },
       heartbeat: { every: '10s', splay: '0s', min_age: '0s', concurrency: 8 },
@@ -75,31 +85,23 @@ test('every running job gets exactly one heartbeat a period, and no other job ge
   expect(ckptd.api.violations).toEqual([]);
 });
 
-test('what the user asked for with --ckpt-… goes before the policy', async () => {
+test('what the user asked for with --ckpt-… reaches the daemon by the Prolog, and goes before the policy', async () => {
   const { lab } = ckptd;
-  const id = await lab.submit({ script: COUNT, options: ['--job-name=never', '--mem=100', '--hold'] });
-  const off = await lab.submit({ script: COUNT, options: ['--job-name=every-3', '--mem=100', '--hold'] });
-  // What the SPANK plugin will put into the Prolog's environment, before the job starts.
-  for (const node of lab.nodes) {
-    for (const [job, option, value] of [
-      [id, 'SPANK_CKPT_KIND', 'rootfsonly'],
-      [off, 'SPANK_CKPT_OFF', '1'],
-    ] as const) {
-      const env = { SLURM_JOB_ID: `${job}`, SLURM_JOB_RESTART_COUNT: '0', [option]: value };
-      expect(await ckptd.ask(node, `/v1/jobs/${job}/prolog`, 'POST', { env })).toMatchObject({ status: 202 });
-    }
-  }
-  const before = await jobsOf(off);
-  expect(before).not.toEqual([]);
+  await lab.ctl.run('scancel --user=alice');
+  const submit = async (option: string) => {
+    const id = await lab.submit({ script: COUNT, options: ['--job-name=every-4', '--mem=100', '--hold'] });
+    await writeFile(join(lab.shared, `options-of-${id}`), `export ${option}\n`);
+    return id;
+  };
+  const kind = await submit('SPANK_CKPT_KIND=rootfsonly');
+  const off = await submit('SPANK_CKPT_OFF=1');
+  await lab.ctl.run(['scontrol', 'release', `${kind}`, `${off}`]);
+  for (const id of [kind, off]) await lab.waitForJob(id, 'RUNNING');
+  await until(() => beats(kind).length >= 1, { what: 'a heartbeat', timeoutMs: 30_000 });
+  const kinds = ckptd
+    .requests('checkpoint')
+    .filter(({ body }) => body['job_id'] === `${kind}`)
+    .map(({ body }) => body['kind']);
+  expect(new Set(kinds)).toEqual(new Set(['rootfsonly']));
+  expect(beats(off)).toEqual([]);
 });
-
-/** The records that the daemons hold of a job. */
-async function jobsOf(jobId: number): Promise<object[]> {
-  const all = await Promise.all(
-    ckptd.lab.nodes.map(async (node) => {
-      const { body } = await ckptd.ask(node, '/v1/jobs');
-      return (body as { jobs: { job_id: number }[] }).jobs;
-    }),
-  );
-  return all.flat().filter(({ job_id }) => job_id === jobId);
-}
