@@ -33,7 +33,8 @@ const EX_CONFIG = 78;
 /** Below TimeoutStopSec of systemd/ckptd.service. */
 const STOP_WITHIN_MS = 20_000;
 
-process.exitCode = await main(process.argv.slice(2));
+// Not `process.exitCode`: nothing that is still open may keep a daemon that has stopped.
+process.exit(await main(process.argv.slice(2)));
 
 async function main(argv: string[]): Promise<number> {
   let parsed: ReturnType<typeof parse>;

@@ -93,7 +93,8 @@ export async function lifecycle(
     startDeadline();
     await resources.disposeAsync().catch((error: unknown) => errors.push(error));
     const failures = errors.filter((error) => !isStop(error, stop.signal));
-    for (const error of failures) log.error({ err: error }, 'ended by an error');
+    for (const error of failures)
+      log.fatal({ err: error }, error instanceof Error ? error.message : String(error));
     return failures.length === 0 ? 0 : (options.exitCode?.(failures[0]) ?? 1);
   } finally {
     clearTimeout(deadline);

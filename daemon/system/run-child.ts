@@ -20,6 +20,8 @@ type Ending = 'timeout' | 'aborted';
 
 /** How long a killed child's pipes are waited for: one that hangs in the kernel never dies. */
 const GIVE_UP_MS: Millis = 1_000;
+/** How long a child that has ended may leave its pipes to others of its group. */
+const LINGER_MS: Millis = 500;
 const STDERR_CHARACTERS = 2_000;
 const CANNOT_START = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'ENOEXEC', 'ELOOP', 'EISDIR']);
 
@@ -65,6 +67,8 @@ export async function runChild(spec: ChildSpec): Promise<CommandResult> {
       });
     });
   };
+  // Also where execa ended it because of its output: it waits for whoever still holds the other pipe.
+  child.nodeChildProcess.once('exit', () => after(LINGER_MS, () => group.kill('SIGKILL')));
   const onAbort = () => end('aborted');
   after(spec.timeoutMs, () => end('timeout'));
   spec.signal?.addEventListener('abort', onAbort, { once: true });

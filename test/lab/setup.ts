@@ -3,7 +3,23 @@
 import { baseRoot } from './base.ts';
 import { exec } from './exec.ts';
 
-const hostPackages = ['debootstrap', 'iproute2', 'shellcheck', 'systemd-container', 'tar', 'util-linux'];
+const hostPackages = [
+  // The lab.
+  'debootstrap',
+  'iproute2',
+  'systemd-container',
+  'tar',
+  'util-linux',
+  // The hooks' clients and shells, and what checks them.
+  'busybox',
+  'curl',
+  'perl-base',
+  'python3-minimal',
+  'shellcheck',
+  // File systems that are full or read-only, and a private CA.
+  'e2fsprogs',
+  'openssl',
+];
 
 async function missingPackages(): Promise<string[]> {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own format

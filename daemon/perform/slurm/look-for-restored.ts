@@ -1,5 +1,5 @@
 import type { JobRow } from '../../sources/slurm/job-row.ts';
-import type { EpochMs, JobId } from '../../vocabulary/job.ts';
+import { ENDED_STATES, type EpochMs, type JobId } from '../../vocabulary/job.ts';
 import type { Acting } from './acting.ts';
 import { readUsersJobs, usersJobsCommand } from './users-jobs.ts';
 
@@ -32,10 +32,13 @@ export type Restored =
   | { readonly type: 'unknown'; readonly message: string };
 
 /**
- * Looks whether the restore of a run happened: is the job requeued, or is there one of the same user and name that
- * was submitted after the restore was sent? The second question asks for all of the user's jobs (JOB_USER_INFO),
- * so it is for a lost answer only. A job that its owner submitted under the same name in that time cannot be told
- * from a restored one.
+ * Looks whether the restore of a run happened: is the job requeued, or is it over and there is one of the same user
+ * and name that was submitted after the restore was sent? The second question asks for all of the user's jobs
+ * (JOB_USER_INFO), so it is for a lost answer only.
+ *
+ * The old run is cancelled before the new job comes (facts/cedana-api.md). Beside a run that goes on, a newer job of
+ * its name is another's: users give many jobs one name, and in a drain all of them are restored at once. Beside one
+ * that is over, a job that its owner submitted under the same name in that time cannot be told from a restored one.
  */
 export async function lookForRestored(
   acting: Acting,
@@ -54,15 +57,23 @@ export async function lookForRestored(
   const listed = readUsersJobs(await exec.run(usersJobsCommand(slurm, owner.uid), signal), slurm.mark);
   if (listed.type === 'unavailable') return { type: 'unknown', message: listed.message };
   const { rows } = listed;
-  if (facts && !rows.some((row) => row.jobId === facts.jobId))
+  // Newer than `facts`, and from one moment with the jobs beside it.
+  const run = rows.find((row) => row.jobId === sought.jobId);
+  if (facts && !run)
     return {
       type: 'unknown',
       message: `squeue does not list job ${facts.jobId} among those of uid ${owner.uid}`,
     };
+  if (run && run.restarts === sought.restarts && !isOver(run.state))
+    return { type: 'not-yet', state: run.state };
   const successor = findSuccessor(rows, { ...sought, owner });
   return successor
     ? { type: 'happened', how: 'new-job', jobId: successor.jobId, state: successor.state }
     : { type: 'not-yet', state };
+}
+
+function isOver(state: string): boolean {
+  return state === 'COMPLETING' || ENDED_STATES.has(state);
 }
 
 /** The first job of this owner and name that was submitted since; Slurm counts whole seconds. */

@@ -13,7 +13,7 @@ export type Hostlist =
 export function expandHostlist(text: string, most = MOST_HOSTS): Hostlist {
   const hosts: string[] = [];
   if (text === '') return { ok: true, hosts };
-  for (const item of splitOutsideBrackets(text)) {
+  for (const item of splitItems(text)) {
     const names = expandItem(item, most - hosts.length);
     if (typeof names === 'string') return { ok: false, message: names };
     hosts.push(...names);
@@ -21,8 +21,21 @@ export function expandHostlist(text: string, most = MOST_HOSTS): Hostlist {
   return { ok: true, hosts };
 }
 
-function splitOutsideBrackets(text: string): string[] {
-  return text.match(/(?:\[[^\]]*\]|[^,[])+|^(?=,)|(?<=,)(?=,|$)/g) ?? [];
+/** Splits at the commas between items, not at those between ranges. */
+function splitItems(text: string): string[] {
+  const items: string[] = [];
+  let start = 0;
+  let isInside = false;
+  for (let i = 0; i <= text.length; i++) {
+    const character = text[i];
+    if (character === '[') isInside = true;
+    else if (character === ']') isInside = false;
+    else if (character === undefined || (character === ',' && !isInside)) {
+      items.push(text.slice(start, i));
+      start = i + 1;
+    }
+  }
+  return items;
 }
 
 /** The names, or what is wrong. */

@@ -54,9 +54,9 @@ const PACE: Millis = 100;
 
 /**
  * Tells the daemon of the jobs on its node. Hooks and sockets say that something happened to a job; what it was,
- * Slurm is asked, one job at a time. Emits `job` for each answer, new or not, since others look at jobs as well, and
- * `job-absent` when Slurm says that there is no such job. While Slurm is away or talks nonsense nothing is emitted, and what is to
- * be looked at stays on the agenda.
+ * Slurm is asked, one job at a time. Emits `job` for each answer, new or not, since others look at jobs as well,
+ * and `job-absent` when Slurm says that there is no such job. While Slurm is away or talks nonsense nothing is
+ * emitted, and what is to be looked at stays on the agenda.
  */
 export function watchJobs(options: JobWatchOptions): JobWatch {
   const { exec, clock, log, emit, slurm, look, node, spoolDir, known } = options;

@@ -7,7 +7,7 @@ import { backoff } from './backoff.ts';
 import type { SlurmCommands } from './commands.ts';
 import { Health, type HealthCounters } from './health.ts';
 import { nextBeat } from './phase.ts';
-import { allNodesCommand, type NodesLook, nodeCommand, readNodes } from './sinfo.ts';
+import { allNodesCommand, isDoubtful, type NodesLook, nodeCommand, readNodes } from './sinfo.ts';
 
 export interface NodeWatchOptions {
   readonly exec: Exec;
@@ -47,10 +47,11 @@ export function watchNodes(options: NodeWatchOptions): NodeWatch {
   let tableAt: EpochMs = 0;
   let slowInRow = 0;
 
+  const isNews = (facts: NodeFacts) => said.get(facts.node) !== textOf(facts);
+
   function tell(facts: NodeFacts): void {
-    const text = JSON.stringify([facts.base, [...facts.flags].sort(), facts.reason]);
-    if (said.get(facts.node) === text) return;
-    said.set(facts.node, text);
+    if (!isNews(facts)) return;
+    said.set(facts.node, textOf(facts));
     emit({ type: 'node', at: clock.now(), facts });
   }
 
@@ -75,11 +76,12 @@ export function watchNodes(options: NodeWatchOptions): NodeWatch {
     const result = await exec.run(nodeCommand(slurm, name), signal);
     signal.throwIfAborted();
     slowInRow = clock.now() - startedAt > SLOW ? slowInRow + 1 : 0;
-    return take(readNodes(result, slurm.mark, [name]), [name]);
+    const look = readNodes(result, slurm.mark, [name]);
+    const facts = look.type === 'nodes' ? look.nodes.get(name) : undefined;
+    return facts && isDoubtful(facts) && isNews(facts) ? askTable([name], signal) : take(look, [name]);
   }
 
   async function askTable(names: readonly string[], signal: AbortSignal): Promise<boolean> {
-    tableAt = clock.now() + Math.max(TABLE_EVERY, 4 * pollMs);
     const result = await exec.run(allNodesCommand(slurm), signal);
     signal.throwIfAborted();
     return take(readNodes(result, slurm.mark, names), names);
@@ -95,7 +97,10 @@ export function watchNodes(options: NodeWatchOptions): NodeWatch {
     }
     if (!(await ask(node, signal))) return;
     if (others.length > SINGLY) {
-      if (clock.now() >= tableAt && !(await askTable(others, signal))) return;
+      if (clock.now() >= tableAt) {
+        tableAt = clock.now() + Math.max(TABLE_EVERY, 4 * pollMs);
+        if (!(await askTable(others, signal))) return;
+      }
     } else {
       for (const name of others) if (!(await ask(name, signal))) return;
     }
@@ -113,3 +118,6 @@ export function watchNodes(options: NodeWatchOptions): NodeWatch {
   });
   return { ...background, counters: () => health.counters() };
 }
+
+const textOf = ({ base, flags, reason }: NodeFacts): string =>
+  JSON.stringify([base, [...flags].sort(), reason]);

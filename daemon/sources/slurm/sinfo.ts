@@ -52,6 +52,16 @@ export function readNodes(result: CommandResult, mark: Mark, wanted: Iterable<st
   return { type: 'nodes', nodes };
 }
 
+/**
+ * Whether a single record may hide that the node is DOWN. slurmctld renews the counts of allocated CPUs only when
+ * somebody asks for the whole table, and sinfo prints MIXED or ALLOCATED for whatever base state has such CPUs.
+ * A node that was set DOWN also has a reason, and no flag that explains it. (22.05, 24.11 and 26.05.)
+ */
+export function isDoubtful({ base, flags, reason }: NodeFacts): boolean {
+  const looksBusy = base === 'MIXED' || base === 'ALLOCATED';
+  return looksBusy && reason !== '' && !flags.some((flag) => flag === 'DRAIN' || flag === 'FAIL');
+}
+
 /** `mixed+drain`, in either case (lower in all releases tried), perhaps with one of sinfo's short flags behind. */
 function readState(text: string): { base: string; flags: string[] } | null {
   const words = /^([A-Za-z_]+(?:\+[A-Za-z_]+)*)[*~#!%$@^-]*$/.exec(text)?.[1];

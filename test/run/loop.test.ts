@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest';
+import { EMPTY_STATE } from '../../daemon/decide/decide.ts';
+import type { Commit, Journal } from '../../daemon/journal/journal.ts';
+import { createLoop } from '../../daemon/run/loop.ts';
+import type { Effect } from '../../daemon/vocabulary/effect.ts';
+import type { NodeFacts } from '../../daemon/vocabulary/node.ts';
+import type { Policy } from '../../daemon/vocabulary/policy.ts';
+import { running } from '../perform/ports.ts';
+
+const POLICY: Policy = {
+  node: 'n1',
+  rules: [
+    {
+      match: {},
+      enabled: true,
+      heartbeat: { trigger: { every: 600_000 }, splay: 0, minAge: 0, kind: 'simple' },
+    },
+  ],
+  heartbeatConcurrency: 2,
+  restore: {
+    onDrain: true,
+    onTermination: true,
+    skipReasons: [],
+    finalCheckpoint: true,
+    sourceJob: 'leave',
+    concurrency: 4,
+  },
+};
+const DRAINED: NodeFacts = { node: 'n1', base: 'MIXED', flags: ['DRAIN'], reason: 'fan' };
+
+/** A loop over a journal of which only `commit` is scripted, with everything that comes out of it. */
+function loopOver(commit: (commit: Commit) => { fresh: Effect[] }) {
+  const order: string[] = [];
+  const taken: { effect: Effect; sentBefore: number | null }[] = [];
+  const alarms: string[] = [];
+  const woken: (number | null)[] = [];
+  const journal = {
+    commit(what: Commit) {
+      order.push('commit');
+      return commit(what);
+    },
+  } as Journal;
+  const loop = createLoop(EMPTY_STATE, POLICY, {
+    journal,
+    outbox: {
+      take(effect, sentBefore) {
+        order.push('take');
+        taken.push({ effect, sentBefore });
+      },
+      recall() {},
+      underWay: () => [],
+      drained: async () => {},
+    },
+    log: { debug() {}, info() {}, warn() {}, error() {}, fatal: (_, message) => alarms.push(message) },
+    onNote() {},
+    onReply() {},
+    wake: (at) => woken.push(at),
+  });
+  return { loop, order, taken, alarms, woken };
+}
+
+const durable = ({ effects }: Commit) => ({ fresh: [...effects] });
+const full = () => {
+  throw new Error('disk full');
+};
+
+test('an effect is in the journal before it is performed', () => {
+  const { loop, order, taken } = loopOver(durable);
+  loop.handle({ type: 'job', at: 5_000, facts: running() });
+  loop.handle({ type: 'node', at: 6_000, facts: DRAINED });
+  expect(taken).toMatchObject([
+    { effect: { kind: 'checkpoint', reason: 'manual', jobId: 7 }, sentBefore: null },
+  ]);
+  expect(order).toEqual(['commit', 'commit', 'take']);
+});
+
+test('an effect that the journal has seen before is not performed again', () => {
+  const { loop, taken } = loopOver(() => ({ fresh: [] }));
+  loop.handle({ type: 'job', at: 5_000, facts: running() });
+  loop.handle({ type: 'node', at: 6_000, facts: DRAINED });
+  expect(taken).toEqual([]);
+});
+
+test('with a full disk jobs are still saved, and the failure is an alarm', () => {
+  const { loop, taken, alarms } = loopOver(full);
+  loop.handle({ type: 'job', at: 5_000, facts: running() });
+  loop.handle({ type: 'node', at: 6_000, facts: DRAINED });
+  expect(taken).toMatchObject([{ effect: { kind: 'checkpoint', jobId: 7 } }]);
+  expect(loop.journalFailing).toBe(true);
+  expect(alarms).toHaveLength(1);
+});
+
+test('the alarm is over with the first write that works', () => {
+  let broken = true;
+  const { loop } = loopOver((commit) => (broken ? full() : durable(commit)));
+  loop.handle({ type: 'job', at: 5_000, facts: running() });
+  expect(loop.journalFailing).toBe(true);
+  broken = false;
+  loop.handle({ type: 'node', at: 6_000, facts: { ...DRAINED, flags: [] } });
+  expect(loop.journalFailing).toBe(false);
+});
+
+test('the loop has itself woken for what is due next', () => {
+  const { loop, woken } = loopOver(durable);
+  loop.handle({ type: 'job', at: 5_000, facts: running({ startAt: 1_000 }) });
+  expect(woken).toEqual([601_000]);
+});
+
+test('what an earlier process left is taken up, with when it may have been sent', () => {
+  const { loop, taken } = loopOver(durable);
+  const effect: Effect = { kind: 'end-source', id: 'end-source:7.0:1', jobId: 7, restarts: 0 };
+  loop.resume([{ effect, createdAt: 1, attempts: 1, startedAt: 2 }]);
+  expect(taken).toEqual([{ effect, sentBefore: 2 }]);
+});
