@@ -70,8 +70,9 @@ export function startCore(config: Config, { clock, log, env, signal, resources }
     onReply: requests.answer,
     wake: alarm.set,
   });
-  loop.handle({ type: 'started', at: clock.now() });
+  // First what was left, so that the start can recall it, and what it adds for the same job comes after it.
   loop.resume(loaded.outbox);
+  loop.handle({ type: 'started', at: clock.now() });
   const pruning = setInterval(() => prune(journal, log, clock.now()), PRUNE_EVERY_MS);
   resources.defer(() => clearInterval(pruning));
   return { loop, journal, outbox, reach, requests, notes };

@@ -49,8 +49,7 @@ export function startWatching(config: Config, ports: WatchingPorts): Watching {
 
   async function watchTheJobs(): Promise<void> {
     const names = { node, host: hostname.replace(/\..*/s, '') };
-    const { conf } = await loadConf({
-      lastKnown: null,
+    const conf = await loadConf({
       exec: reach.exec,
       clock,
       log,

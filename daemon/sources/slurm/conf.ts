@@ -3,7 +3,7 @@ import type { Millis } from '../../vocabulary/job.ts';
 import { backoff } from './backoff.ts';
 import { failed, garbage, type SlurmCommands, type Unavailable } from './commands.ts';
 
-/** The part of slurm.conf that the daemon goes by. Plain data, to be kept for a start without slurmctld. */
+/** The part of slurm.conf that the daemon goes by. */
 export interface SlurmConf {
   readonly clusterName: string;
   /** For example `24.11.5`. */
@@ -65,30 +65,21 @@ export interface LoadConf {
   readonly log: Log;
   readonly slurm: SlurmCommands;
   readonly names: NodeNames;
-  /** What an earlier process of this daemon was told. */
-  readonly lastKnown: SlurmConf | null;
   readonly signal: AbortSignal;
 }
 
 /**
- * Asks slurmctld for its configuration. While that is away, the last known one does (`fresh` is false: worth
- * asking again later); without one it asks on, for up to a minute between two tries. Rejects only with the
- * signal's reason.
+ * Asks slurmctld for its configuration, and while that is away again and again, for up to a minute between two
+ * tries. Rejects only with the signal's reason.
  */
-export async function loadConf(load: LoadConf): Promise<{ conf: SlurmConf; fresh: boolean }> {
+export async function loadConf(load: LoadConf): Promise<SlurmConf> {
   for (let failures = 0; ; failures++) {
     const read = readConf(await load.exec.run(confCommand(load.slurm), load.signal), load.names);
-    if (read.type === 'conf') return { conf: read.conf, fresh: true };
+    if (read.type === 'conf') return read.conf;
     load.signal.throwIfAborted();
-    if (load.lastKnown) {
-      load.log.warn(
-        { problem: read.message },
-        "Slurm's configuration cannot be asked for: going on with the last known one",
-      );
-      return { conf: load.lastKnown, fresh: false };
-    }
-    if (failures === 0)
+    if (failures === 0) {
       load.log.warn({ problem: read.message }, "Slurm's configuration cannot be asked for: trying again");
+    }
     await load.clock.sleep(backoff(failures), load.signal);
   }
 }

@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { slurmCommands } from '../../../daemon/sources/slurm/commands.ts';
+import { loadConf, readConf } from '../../../daemon/sources/slurm/conf.ts';
+import { systemExec } from '../../../daemon/system/exec.ts';
+import { ManualClock } from '../../support/clock.ts';
+import { fakeSlurm } from '../../support/fake-slurm/fake-slurm.ts';
+import { recordingLog } from '../../support/log.ts';
+
+const names = { node: 'rack_1', host: 'login' };
+const text = (spool: string) =>
+  Buffer.from(`Configuration data as of 1\nClusterName             = c\nSlurmdSpoolDir          = ${spool}
+SlurmdTimeout           = 300 sec\nSLURM_VERSION           = 24.11.5\n\nCgroup Support Configuration:\nSlurmdSpoolDir = /other\n`);
+const spoolDir = (spool: string) => {
+  const read = readConf({ ok: true, stdout: text(spool) }, names);
+  return read.type === 'conf' ? read.conf.spoolDir : read.type;
+};
+
+test('fills in %n and %h, and takes nothing but an absolute path', () => {
+  expect(spoolDir('/var/spool/slurmd')).toBe('/var/spool/slurmd');
+  expect(spoolDir('/var/spool/slurmd.%n')).toBe('/var/spool/slurmd.rack_1');
+  expect(spoolDir('/var/%h/%n/%h')).toBe('/var/login/rack_1/login');
+  expect(spoolDir('/x$&/%n')).toBe('/x$&/rack_1');
+  expect(spoolDir('relative')).toBe('unavailable');
+  expect(spoolDir('')).toBe('unavailable');
+});
+
+async function load() {
+  const fake = await fakeSlurm();
+  const clock = new ManualClock();
+  const log = recordingLog();
+  const controller = new AbortController();
+  await fake.setMode('away');
+  const ports = { exec: systemExec(), clock, log, slurm: slurmCommands(fake.bin), names };
+  const loading = loadConf({ ...ports, signal: controller.signal });
+  return { fake, clock, log, controller, loading };
+}
+
+test('asks on, ever more slowly, while slurmctld is away', async () => {
+  const { fake, clock, log, loading } = await load();
+  await clock.run(3_600_000);
+  expect((await fake.calls('scontrol')).length).toBeLessThan(70);
+  await fake.setMode('well');
+  await clock.whenSleeping();
+  clock.advance(60_000);
+  expect(await loading).toMatchObject({ clusterName: 'fake', spoolDir: fake.spool });
+  expect(log.lines).toHaveLength(1);
+  await fake[Symbol.asyncDispose]();
+});
+
+test('rejects with the reason of its signal', async () => {
+  const { fake, clock, controller, loading } = await load();
+  await clock.whenSleeping();
+  controller.abort(new Error('stop'));
+  await expect(loading).rejects.toThrow('stop');
+  await fake[Symbol.asyncDispose]();
+});
