@@ -1,8 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { expandHostlist } from '../../../daemon/sources/slurm/hostlist.ts';
+import { list, word } from './hostlists.ts';
 
 const hosts = (text: string): string[] | string => {
   const list = expandHostlist(text);
@@ -61,17 +60,6 @@ test('is bounded, and quick to say so', () => {
     expect(hosts(piece.repeat(100_000))).toBeTypeOf('string');
 });
 
-const digits = fc.stringMatching(/^[0-9]{1,4}$/);
-const range = fc
-  .tuple(digits, fc.option(fc.nat(12)))
-  .map(([low, more]) => (more === null ? low : `${low}-${Number(low) + more}`));
-const brackets = fc.array(range, { minLength: 1, maxLength: 3 }).map((ranges) => `[${ranges.join(',')}]`);
-const word = fc.stringMatching(/^[a-z][a-z.-]{0,5}$/);
-const item = fc
-  .tuple(word, fc.array(fc.oneof(word, brackets), { maxLength: 2 }))
-  .map((parts) => parts.flat().join(''));
-const list = fc.array(item, { minLength: 1, maxLength: 4 }).map((items) => items.join(','));
-
 test('one bracket after the other, with zeros padded to the lower bound', () => {
   const simple = fc.tuple(word, fc.nat(2_000), fc.nat(50), fc.integer({ min: 1, max: 6 }));
   fc.assert(
@@ -100,16 +88,5 @@ test('never throws', () => {
       expandHostlist(text);
     }),
     { numRuns: 20_000 },
-  );
-});
-
-// Older releases than 23.02 know one bracket, and brackets at the end only.
-test.runIf(existsSync('/usr/bin/scontrol'))('agrees with the Slurm of this machine', () => {
-  fc.assert(
-    fc.property(list, (text) => {
-      const out = execFileSync('/usr/bin/scontrol', ['show', 'hostnames', text], { encoding: 'utf8' });
-      expect(hosts(text)).toEqual(out.split('\n').slice(0, -1));
-    }),
-    { numRuns: 200 },
   );
 });
