@@ -1,6 +1,6 @@
 import type { DaemonEvent } from '../vocabulary/event.ts';
 import { runKey } from '../vocabulary/job.ts';
-import type { HistoryLine } from './journal.ts';
+import type { HistoryLine } from './entries.ts';
 
 export type NewLine = Omit<HistoryLine, 'seq'>;
 

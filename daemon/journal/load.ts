@@ -3,7 +3,7 @@ import type { GenericSchema } from 'valibot';
 import type { Log } from '../system/ports.ts';
 import type { Effect } from '../vocabulary/effect.ts';
 import type { JobRecord, NodeRecord, State } from '../vocabulary/state.ts';
-import type { OutboxEntry } from './journal.ts';
+import type { OutboxEntry } from './entries.ts';
 import { effectRecord, jobRecord, nodeRecord, readRecord } from './records.ts';
 
 export interface Loaded {

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { HistoryLine } from './journal.ts';
+import type { HistoryLine } from './entries.ts';
 import { difference, type Unwritten } from './unwritten.ts';
 
 /** The prepared statements; making them fails when the tables are not ours. */

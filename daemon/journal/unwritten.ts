@@ -2,7 +2,7 @@ import type { Effect } from '../vocabulary/effect.ts';
 import type { EpochMs } from '../vocabulary/job.ts';
 import type { State } from '../vocabulary/state.ts';
 import { eventLine, mustBeOnRecord, type NewLine } from './audit.ts';
-import type { Commit } from './journal.ts';
+import type { Commit } from './entries.ts';
 
 /** What one transaction writes: a commit, or several that the disk would not take and the one after them. */
 export interface Unwritten {

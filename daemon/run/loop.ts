@@ -7,7 +7,8 @@
  * restores matter more than being able to repeat the decision, and the failure is an alarm.
  */
 import { decide } from '../decide/decide.ts';
-import type { Journal, OutboxEntry } from '../journal/journal.ts';
+import type { OutboxEntry } from '../journal/entries.ts';
+import type { Journal } from '../journal/journal.ts';
 import type { Outbox } from '../perform/outbox.ts';
 import type { Log } from '../system/ports.ts';
 import type { Decision, Note, Reply } from '../vocabulary/decision.ts';
@@ -62,11 +63,11 @@ export function createLoop(initial: State, firstPolicy: Policy, ports: LoopPorts
       journalFailing = false;
       return fresh;
     } catch (error) {
+      if (!journalFailing) {
+        const message = 'the journal cannot be written: a crash now would lose what is decided';
+        ports.log.fatal({ err: error }, message);
+      }
       journalFailing = true;
-      ports.log.fatal(
-        { err: error },
-        'the journal cannot be written: a crash now would lose what is decided',
-      );
       return decision.effects;
     }
   }

@@ -1,4 +1,4 @@
-import type { HistoryLine } from '../journal/journal.ts';
+import type { HistoryLine } from '../journal/entries.ts';
 import type { NodeRecord, State } from '../vocabulary/state.ts';
 
 /** `GET /v1/jobs`: one object a job, times as ISO 8601. */

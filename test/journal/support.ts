@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Commit, type Journal, openJournal } from '../../daemon/journal/journal.ts';
+import type { Commit } from '../../daemon/journal/entries.ts';
+import { type Journal, openJournal } from '../../daemon/journal/journal.ts';
 import type { Log } from '../../daemon/system/ports.ts';
 import type { Effect } from '../../daemon/vocabulary/effect.ts';
 import type { JobRecord, State } from '../../daemon/vocabulary/state.ts';

@@ -1,31 +1,14 @@
 import { expect, test } from 'vitest';
 import { EMPTY_STATE } from '../../daemon/decide/decide.ts';
-import type { Commit, Journal } from '../../daemon/journal/journal.ts';
+import type { Commit } from '../../daemon/journal/entries.ts';
+import type { Journal } from '../../daemon/journal/journal.ts';
 import { createLoop } from '../../daemon/run/loop.ts';
 import type { Effect } from '../../daemon/vocabulary/effect.ts';
 import type { NodeFacts } from '../../daemon/vocabulary/node.ts';
-import type { Policy } from '../../daemon/vocabulary/policy.ts';
+import { policyOf } from '../decide/scene.ts';
 import { running } from '../perform/ports.ts';
 
-const POLICY: Policy = {
-  node: 'n1',
-  rules: [
-    {
-      match: {},
-      enabled: true,
-      heartbeat: { trigger: { every: 600_000 }, splay: 0, minAge: 0, kind: 'simple' },
-    },
-  ],
-  heartbeatConcurrency: 2,
-  restore: {
-    onDrain: true,
-    onTermination: true,
-    skipReasons: [],
-    finalCheckpoint: true,
-    sourceJob: 'leave',
-    concurrency: 4,
-  },
-};
+const POLICY = policyOf({ restore: { sourceJob: 'leave' } });
 const DRAINED: NodeFacts = { node: 'n1', base: 'MIXED', flags: ['DRAIN'], reason: 'fan' };
 
 /** A loop over a journal of which only `commit` is scripted, with everything that comes out of it. */
@@ -103,7 +86,7 @@ test('the alarm is over with the first write that works', () => {
 test('the loop has itself woken for what is due next', () => {
   const { loop, woken } = loopOver(durable);
   loop.handle({ type: 'job', at: 5_000, facts: running({ startAt: 1_000 }) });
-  expect(woken).toEqual([601_000]);
+  expect(woken).toEqual([901_000]);
 });
 
 test('what an earlier process left is taken up, with when it may have been sent', () => {
