@@ -21,6 +21,7 @@ function newRecord(jobId: JobId, restarts: number): JobRecord {
     checkpoint: null,
     ready: null,
     plan: null,
+    requeueLent: false,
     endedAt: null,
     endedAs: null,
   };
@@ -63,6 +64,7 @@ function enterRun(draft: Draft, facts: JobFacts): void {
     ...before,
     facts: sharing(before.facts, ownWish(before, facts)),
     ready: before.ready && belongsTo(before.ready, facts) ? before.ready : null,
+    requeueLent: before.requeueLent && (before.plan?.guarded === true || !facts.requeue),
     endedAt: null,
     endedAs: null,
   });
@@ -84,9 +86,9 @@ function sharing(known: JobFacts | null, facts: JobFacts): JobFacts {
   return known !== null && JSON.stringify(known) === JSON.stringify(facts) ? known : facts;
 }
 
-/** While the guard is on, Slurm shows a `Requeue` that is ours, not the user's. */
+/** What Slurm shows may be the guard's doing, or a word from before it was taken off. */
 function ownWish(before: JobRecord, facts: JobFacts): JobFacts {
-  return before.plan?.guarded && before.facts?.requeue ? { ...facts, requeue: true } : facts;
+  return before.requeueLent ? { ...facts, requeue: true } : facts;
 }
 
 /** The first that Slurm says of a run is that it ended. */

@@ -103,6 +103,7 @@ export const jobRecord = shapeOf<JobRecord>()(
         problem: text,
       }),
     ),
+    requeueLent: v.boolean(),
     endedAt: v.nullable(time),
     endedAs: text,
   }),

@@ -39,6 +39,11 @@ export interface JobRecord {
   /** The newest checkpoint that can be restored from, of this run or an earlier one of the same job. */
   readonly ready: ReadyCheckpoint | null;
   readonly plan: Plan | null;
+  /**
+   * ckptd switched the job's `Requeue` off, and since it was given back, if it was, Slurm has not shown it on: an off
+   * that Slurm shows is not the user's wish.
+   */
+  readonly requeueLent: boolean;
   /** When this run ended, by the word of its Epilog or of Slurm. */
   readonly endedAt: EpochMs | null;
   /** Slurm's word on how it ended; then the record goes once nothing is under way for it. */

@@ -445,6 +445,32 @@ describe('the drain is lifted', () => {
     scene.drain();
     expect(scene.only('guard')).toMatchObject({ requeue: false });
   });
+
+  test('nor is one that a late look shows while it is given back, or after', () => {
+    const scene = sceneWithReady(policyOf({ restore: { finalCheckpoint: false } }));
+    scene.drain();
+    scene.settle('guard', DONE);
+    scene.settle('restore', NO);
+    scene.job(1, { requeue: false });
+    scene.settle('guard', DONE);
+    scene.job(1, { requeue: false });
+    scene.resume();
+    scene.drain();
+    expect(scene.only('guard')).toMatchObject({ requeue: false });
+  });
+
+  test('a user’s own wish counts once Slurm has shown the guard to be off', () => {
+    const scene = sceneWithReady(policyOf({ restore: { finalCheckpoint: false } }));
+    scene.drain();
+    scene.settle('guard', DONE);
+    scene.settle('restore', NO);
+    scene.settle('guard', DONE);
+    scene.job(1, { requeue: true });
+    scene.job(1, { requeue: false });
+    scene.resume();
+    scene.drain();
+    expect(scene.opened('guard')).toEqual([]);
+  });
 });
 
 describe('the run is not there to be moved', () => {

@@ -92,6 +92,7 @@ const jobRecord = fc.record<JobRecord>({
       problem: maybe(text),
     }),
   ),
+  requeueLent: fc.boolean(),
   endedAt: maybe(time),
   endedAs: maybe(text),
 });

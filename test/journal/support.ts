@@ -49,6 +49,7 @@ export function job(jobId: number, restarts = 0): JobRecord {
     checkpoint: null,
     ready: null,
     plan: null,
+    requeueLent: false,
     endedAt: null,
     endedAs: null,
   };

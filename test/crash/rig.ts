@@ -1,0 +1,137 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stringify } from 'yaml';
+import { StandIn } from '../support/cedana/stand-in.ts';
+import { daemonConfig } from './daemon-config.ts';
+import { DaemonProcess } from './daemon-process.ts';
+import type { Scenario } from './scenario.ts';
+import { answer, type SlurmCommand } from './slurm-answers.ts';
+import { SlurmCluster } from './slurm-cluster.ts';
+import { type SlurmPrograms, slurmPrograms } from './slurm-programs.ts';
+import { Trigger } from './trigger.ts';
+
+export interface RigOptions {
+  readonly program: string;
+  readonly compileCache: string;
+  /** Group of the daemon's socket. */
+  readonly group: string;
+}
+
+/** A world of its own for one run: cluster, API and daemon, in one folder. */
+export interface Rig extends AsyncDisposable {
+  readonly stateDir: string;
+  readonly configFile: string;
+  readonly logFile: string;
+  readonly cluster: SlurmCluster;
+  readonly api: StandIn;
+  readonly slurm: SlurmPrograms;
+  readonly daemon: DaemonProcess;
+  readonly trigger: Trigger;
+  /** The jobs whose restore was carried out, in order. */
+  readonly restored: readonly RestoredRun[];
+  /** Called when a Slurm command began, before it is carried out. */
+  onCommand: (command: SlurmCommand) => void;
+}
+
+export interface RestoredRun {
+  readonly jobId: number;
+  /** The source's `Requeue` in that moment. */
+  readonly requeue: boolean;
+}
+
+export async function createRig(story: Scenario, options: RigOptions): Promise<Rig> {
+  await using resources = new AsyncDisposableStack();
+  const dir = await mkdtemp(join(tmpdir(), 'ckptd-crash-'));
+  resources.defer(() => rm(dir, { recursive: true, force: true }));
+  const folder = async (name: string) => {
+    await mkdir(join(dir, name), { mode: 0o700 });
+    return join(dir, name);
+  };
+  const [bin, spool, stateDir] = [await folder('bin'), await folder('spool'), await folder('state')];
+  const trigger = new Trigger();
+  const restored: RestoredRun[] = [];
+
+  const cluster = resources.use(new SlurmCluster(spool, story.pace));
+  for (const { ageMs, ...job } of story.jobs) await cluster.run(job, ageMs);
+  const slurm = resources.use(
+    await slurmPrograms(bin, {
+      answer: (command) => answer(cluster, spool, command),
+      onCommand: (command) => {
+        trigger.saw('command');
+        rig.onCommand(command);
+      },
+      onDone: () => trigger.saw('command-done'),
+    }),
+  );
+  const api = resources.use(
+    new StandIn({
+      listen: { port: 0 },
+      onRequest: ({ route }) => trigger.saw('request', route === 'restore'),
+      onEntry: ({ route, answered }) => {
+        if (answered) trigger.saw('answer', route === 'restore');
+      },
+    }),
+  );
+  await api.listen();
+  serve(api, story, async (jobId) => {
+    const job = cluster.jobs.get(jobId)!;
+    restored.push({ jobId, requeue: job.requeue });
+    const done = story.sourceJob === 'cancel' ? cluster.replace(job) : cluster.requeue(job);
+    trigger.saw('acted', true);
+    if (!story.pace.answersEarly) await done;
+  });
+
+  const socket = join(dir, 'ckptd.sock');
+  const files = { config: join(dir, 'ckptd.yaml'), log: join(dir, 'log'), socket };
+  await writeFile(
+    files.config,
+    stringify(daemonConfig(story, { url: api.url, bin, socket, stateDir, group: options.group })),
+  );
+  const daemon = new DaemonProcess({ ...options, ...files });
+  resources.defer(async () => {
+    daemon.kill();
+    await daemon.gone();
+  });
+  if (story.epilog) {
+    cluster.onEpilog = ({ jobId, restarts }) => {
+      const env = { SLURM_JOB_ID: String(jobId), SLURM_JOB_RESTART_COUNT: String(restarts) };
+      void daemon.ask(`/v1/jobs/${jobId}/epilog`, 'POST', { env });
+    };
+  }
+  const all = resources.move();
+  const rig: Rig = {
+    ...{
+      stateDir,
+      configFile: files.config,
+      logFile: files.log,
+      cluster,
+      api,
+      slurm,
+      daemon,
+      trigger,
+      restored,
+    },
+    onCommand: () => {},
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+  return rig;
+}
+
+/** The stand-in as this story's service. */
+function serve(
+  { service, scripts }: StandIn,
+  story: Scenario,
+  restore: (jobId: number) => Promise<void>,
+): void {
+  const { pace } = story;
+  service.behaviour.lifecycle = { afterMs: pace.checkpointMs, end: 'ready' };
+  service.behaviour.onRestore = async ({ action_id }) => {
+    await restore(Number(service.checkpoints.get(action_id)?.jobId));
+    await sleep(pace.beforeAnswerMs);
+  };
+  scripts.restore.latencyMs = pace.beforeActingMs;
+  scripts.restore.faults = [...story.restoreFaults];
+  scripts.checkpoint.faults = [...story.checkpointFaults];
+}

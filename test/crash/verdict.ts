@@ -1,0 +1,85 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { openJournal } from '../../daemon/journal/journal.ts';
+import type { Log } from '../../daemon/system/ports.ts';
+import type { Entry } from '../support/cedana/entry.ts';
+import type { Rig } from './rig.ts';
+import { type JobPlan, type Scenario, staysDrained } from './scenario.ts';
+
+/** All that is wrong at the end of a run, one sentence each. */
+export function verdict(story: Scenario, rig: Rig): string[] {
+  return [
+    ...rig.daemon.crashes,
+    ...rig.api.violations.map((violation) => `the API's contract: ${violation}`),
+    ...story.jobs.flatMap((job) => jobVerdict(story, rig, job)),
+    ...journalVerdict(story, rig),
+  ];
+}
+
+function jobVerdict(story: Scenario, rig: Rig, plan: JobPlan): string[] {
+  const { jobId } = plan;
+  const wrong: string[] = [];
+  const restores = rig.restored.filter((run) => run.jobId === jobId);
+  const now = rig.cluster.jobs.get(jobId);
+  if (restores.length > 1) wrong.push(`job ${jobId} was restored ${restores.length} times`);
+  wrong.push(...repeated(rig, jobId));
+  for (const { requeue } of restores) {
+    // Slurm may bring back nothing beside the new job; the engine's own requeue needs what the user set.
+    const wanted = story.sourceJob === 'leave' && plan.requeue;
+    // A slurmctld that is away for long may leave the guard out.
+    if (requeue !== wanted && story.slurmAway === null) {
+      wrong.push(`job ${jobId} had Requeue=${Number(requeue)} when it was restored`);
+    }
+  }
+  if (restores.length === 0) {
+    if (staysDrained(story)) wrong.push(`the restore of job ${jobId} is lost`);
+    if (now?.state !== 'RUNNING') wrong.push(`job ${jobId} was not restored, and is ${now?.state ?? 'gone'}`);
+    if (now?.requeue !== plan.requeue) wrong.push(`job ${jobId} stays with Requeue=${Number(now?.requeue)}`);
+  } else if (story.sourceJob === 'leave') {
+    if (now?.restarts !== 1) wrong.push(`job ${jobId} was requeued ${now?.restarts} times`);
+    if (now?.requeue !== plan.requeue)
+      wrong.push(`job ${jobId} goes on with Requeue=${Number(now?.requeue)}`);
+    if (now?.state !== 'RUNNING') wrong.push(`job ${jobId} is ${now?.state ?? 'gone'} after its requeue`);
+  } else if (now !== undefined && now.state !== 'CANCELLED') {
+    wrong.push(`the old run of job ${jobId} is ${now.state}`);
+  }
+  return wrong;
+}
+
+/** Restores of a run that reached the API after one that was carried out. */
+function repeated({ api }: Rig, jobId: number): string[] {
+  const requests = api.entries.filter((entry) => jobOf(api, entry) === jobId);
+  const first = requests.findIndex(({ acted }) => acted);
+  if (first < 0) return [];
+  const { answered } = requests[first]!;
+  const answer = answered ? 'answered' : 'not answered';
+  return requests
+    .slice(first + 1)
+    .map(({ at }) => `the restore of job ${jobId}, carried out and ${answer}, was sent again at ${at}`);
+}
+
+function jobOf(api: Rig['api'], { route, body }: Entry): number | null {
+  if (route !== 'restore' || body === '') return null;
+  return Number(api.service.checkpoints.get(JSON.parse(body).action_id)?.jobId);
+}
+
+function journalVerdict(story: Scenario, { stateDir }: Rig): string[] {
+  const wrong: string[] = [];
+  const say = (_fields: object, message: string) => void wrong.push(`the journal: ${message}`);
+  const log: Log = { debug: () => {}, info: () => {}, warn: say, error: say, fatal: say };
+  const journal = openJournal({ dir: stateDir, log, now: Date.now() });
+  const { state, outbox } = journal.load();
+  for (const { effect } of outbox) wrong.push(`unsettled in the journal: ${effect.id}`);
+  for (const job of state?.jobs.values() ?? []) {
+    if (job.plan !== null || staysDrained(story)) wrong.push(`job ${job.jobId} is left in the journal`);
+  }
+  for (const { kind, message } of journal.history({ limit: 10_000 })) {
+    if (['job-lost', 'source-remains'].includes(kind)) wrong.push(`history says ${kind}: ${message}`);
+  }
+  journal.close();
+  const db = new DatabaseSync(join(stateDir, 'journal.db'), { readOnly: true });
+  const [check] = db.prepare('PRAGMA integrity_check').all();
+  if (check?.['integrity_check'] !== 'ok') wrong.push(`the journal is damaged: ${JSON.stringify(check)}`);
+  db.close();
+  return wrong;
+}
