@@ -28,9 +28,9 @@ export const hooks: Section = {
     const node = cluster.lab.nodes[0]!;
     await timeHook(node, { hook: EMPTY, runs: 20 });
     const empty = await timeHook(node, { hook: EMPTY, runs: RUNS });
-    // Each new job is looked up by the daemon; a tenth of a second lies between, as between jobs that Slurm starts.
-    const up = await timeHook(node, { runs: RUNS, pauseMs: 100 });
-    const epilog = await timeHook(node, { runs: RUNS, pauseMs: 100, epilog: true });
+    // Each new job is looked up by the daemon; a moment lies between, as between jobs that Slurm starts.
+    const up = await timeHook(node, { runs: RUNS, pauseMs: 60 });
+    const epilog = await timeHook(node, { runs: RUNS, pauseMs: 60, epilog: true });
 
     await node.run('kill -STOP $(systemctl show ckptd --property MainPID --value)');
     const hung = await timeHook(node, { runs: 10 });

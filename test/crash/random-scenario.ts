@@ -23,7 +23,8 @@ const FAULTS: readonly Fault[] = [
   { type: 'answer', status: 503, body: 'unavailable' },
   { type: 'answer', status: 504, body: 'gateway timeout' },
 ];
-const MOMENTS: readonly Moment[] = ['request', 'acted', 'answer', 'command', 'command-done'];
+/** A request that is under way is where most is at stake. */
+const MOMENTS: readonly Moment[] = ['request', 'request', 'acted', 'answer', 'command', 'command-done'];
 
 /** The story of one run. What of it coincides with what in the daemon is up to the machine. */
 export function scenario(seed: number, index: number): Scenario {
@@ -35,6 +36,7 @@ export function scenario(seed: number, index: number): Scenario {
       ? { afterMs: random.between(0, DRAIN_MS), forMs: random.between(100, 2_500) }
       : null;
   const kills = random.chance(0.85) ? 1 : random.between(2, 3);
+  const actsAfterLook = random.chance(0.5);
   const finalCheckpoint = random.chance(0.85);
   return {
     index,
@@ -49,7 +51,8 @@ export function scenario(seed: number, index: number): Scenario {
     apiAway: outage(0.3),
     slurmAway: outage(0.3),
     pace: {
-      beforeActingMs: random.pick([0, 0, 20, 200, 1_200, 2_000]),
+      beforeActingMs: actsAfterLook ? 0 : random.pick([0, 0, 20, 200, 1_200, 2_000]),
+      actsAfterLook,
       beforeAnswerMs: random.pick([0, 0, 20, 300]),
       completingMs: random.between(0, 400),
       newJobAfterMs: random.pick([0, 50, 500, 1_000]),

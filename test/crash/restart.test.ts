@@ -15,16 +15,11 @@ test('a guard that was under way is not set after it was taken back by the next 
   const { daemon, cluster, configFile } = rig;
   daemon.start();
   await prepare(story, rig);
-  const killed = Promise.withResolvers<void>();
-  rig.onCommand = ({ args }) => {
-    if (args[0] !== 'update') return;
-    daemon.kill();
-    killed.resolve();
-  };
+  const guarded = rig.slurm.next(({ args }) => args[0] === 'update');
   cluster.drain();
-  await killed.promise;
+  await guarded;
+  daemon.kill();
   await daemon.gone();
-  rig.onCommand = () => {};
 
   const config = parse(readFileSync(configFile, 'utf8'));
   config.restore.on_drain = false;

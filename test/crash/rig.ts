@@ -7,7 +7,7 @@ import { StandIn } from '../support/cedana/stand-in.ts';
 import { daemonConfig } from './daemon-config.ts';
 import { DaemonProcess } from './daemon-process.ts';
 import type { Scenario } from './scenario.ts';
-import { answer, type SlurmCommand } from './slurm-answers.ts';
+import { answer } from './slurm-answers.ts';
 import { SlurmCluster } from './slurm-cluster.ts';
 import { type SlurmPrograms, slurmPrograms } from './slurm-programs.ts';
 import { Trigger } from './trigger.ts';
@@ -18,6 +18,9 @@ export interface RigOptions {
   /** Group of the daemon's socket. */
   readonly group: string;
 }
+
+/** A service that acts later than this after a request cannot be told from one that never will. */
+const LATEST_ACT_MS = 4_000;
 
 /** A world of its own for one run: cluster, API and daemon, in one folder. */
 export interface Rig extends AsyncDisposable {
@@ -31,8 +34,6 @@ export interface Rig extends AsyncDisposable {
   readonly trigger: Trigger;
   /** The jobs whose restore was carried out, in order. */
   readonly restored: readonly RestoredRun[];
-  /** Called when a Slurm command began, before it is carried out. */
-  onCommand: (command: SlurmCommand) => void;
 }
 
 export interface RestoredRun {
@@ -58,10 +59,7 @@ export async function createRig(story: Scenario, options: RigOptions): Promise<R
   const slurm = resources.use(
     await slurmPrograms(bin, {
       answer: (command) => answer(cluster, spool, command),
-      onCommand: (command) => {
-        trigger.saw('command');
-        rig.onCommand(command);
-      },
+      onCommand: () => trigger.saw('command'),
       onDone: () => trigger.saw('command-done'),
     }),
   );
@@ -75,14 +73,6 @@ export async function createRig(story: Scenario, options: RigOptions): Promise<R
     }),
   );
   await api.listen();
-  serve(api, story, async (jobId) => {
-    const job = cluster.jobs.get(jobId)!;
-    restored.push({ jobId, requeue: job.requeue });
-    const done = story.sourceJob === 'cancel' ? cluster.replace(job) : cluster.requeue(job);
-    trigger.saw('acted', true);
-    if (!story.pace.answersEarly) await done;
-  });
-
   const socket = join(dir, 'ckptd.sock');
   const files = { config: join(dir, 'ckptd.yaml'), log: join(dir, 'log'), socket };
   await writeFile(
@@ -94,6 +84,18 @@ export async function createRig(story: Scenario, options: RigOptions): Promise<R
     daemon.kill();
     await daemon.gone();
   });
+  serve(api, story, async (jobId) => {
+    if (story.pace.actsAfterLook && !daemon.running) {
+      const looked = slurm.next(({ args }) => args.includes('-u'));
+      await Promise.race([looked, sleep(LATEST_ACT_MS)]);
+    }
+    const job = cluster.jobs.get(jobId)!;
+    restored.push({ jobId, requeue: job.requeue });
+    const done = story.sourceJob === 'cancel' ? cluster.replace(job) : cluster.requeue(job);
+    trigger.saw('acted', true);
+    if (!story.pace.answersEarly) await done;
+  });
+
   if (story.epilog) {
     cluster.onEpilog = ({ jobId, restarts }) => {
       const env = { SLURM_JOB_ID: String(jobId), SLURM_JOB_RESTART_COUNT: String(restarts) };
@@ -101,7 +103,7 @@ export async function createRig(story: Scenario, options: RigOptions): Promise<R
     };
   }
   const all = resources.move();
-  const rig: Rig = {
+  return {
     ...{
       stateDir,
       configFile: files.config,
@@ -113,10 +115,8 @@ export async function createRig(story: Scenario, options: RigOptions): Promise<R
       trigger,
       restored,
     },
-    onCommand: () => {},
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
-  return rig;
 }
 
 /** The stand-in as this story's service. */

@@ -64,6 +64,8 @@ export interface Outage {
 
 export interface Pace {
   readonly beforeActingMs: number;
+  /** A restore whose daemon is dead by then is carried out only when the next one has looked for it. */
+  readonly actsAfterLook: boolean;
   readonly beforeAnswerMs: number;
   readonly completingMs: number;
   readonly newJobAfterMs: number;
@@ -95,6 +97,7 @@ export function calmScenario(): Scenario {
     slurmAway: null,
     pace: {
       beforeActingMs: 0,
+      actsAfterLook: false,
       beforeAnswerMs: 0,
       completingMs: 0,
       newJobAfterMs: 0,

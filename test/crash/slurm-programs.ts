@@ -7,12 +7,14 @@ import type { SlurmAnswer, SlurmCommand } from './slurm-answers.ts';
 export interface SlurmPrograms extends AsyncDisposable {
   /** Commands so far. */
   readonly commands: readonly SlurmCommand[];
+  /** Resolves when the next such command was carried out, and before its answer arrives. */
+  next(matches: (command: SlurmCommand) => boolean): Promise<void>;
 }
 
 export interface SlurmProgramsPorts {
   readonly answer: (command: SlurmCommand) => SlurmAnswer;
   /** A command began, and was not carried out yet; and: its answer is on its way to it. */
-  readonly onCommand: (command: SlurmCommand) => void;
+  readonly onCommand: () => void;
   readonly onDone: () => void;
 }
 
@@ -22,6 +24,7 @@ export interface SlurmProgramsPorts {
  */
 export async function slurmPrograms(binDir: string, ports: SlurmProgramsPorts): Promise<SlurmPrograms> {
   const commands: SlurmCommand[] = [];
+  const awaited = new Set<{ matches: (command: SlurmCommand) => boolean; resolve: () => void }>();
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -35,8 +38,9 @@ export async function slurmPrograms(binDir: string, ports: SlurmProgramsPorts): 
       if (count === undefined || args.length < Number(count)) return;
       const command = { program, format, args };
       commands.push(command);
-      ports.onCommand(command);
+      ports.onCommand();
       const { exitCode, text: said } = ports.answer(command);
+      for (const waiting of awaited) if (waiting.matches(command)) waiting.resolve();
       socket.end(`${exitCode}\n${said}`, ports.onDone);
     });
   });
@@ -48,6 +52,12 @@ export async function slurmPrograms(binDir: string, ports: SlurmProgramsPorts): 
   }
   return {
     commands,
+    next(matches) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const waiting = { matches, resolve };
+      awaited.add(waiting);
+      return promise.finally(() => awaited.delete(waiting));
+    },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       server.close();
