@@ -7,8 +7,16 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/**/*.lab.test.ts', 'node_modules/**'],
+          exclude: ['test/**/*.lab.test.ts', 'test/crash/**', 'node_modules/**'],
           testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          // Hundreds of daemons, killed at random points: alone on the machine.
+          name: 'crash',
+          include: ['test/crash/*.test.ts'],
+          fileParallelism: false,
         },
       },
       {

@@ -17,7 +17,7 @@ const { env } = process;
 const seed = Number(env['CRASH_SEED'] ?? Date.now() % 1_000_000);
 const runs = Array.from({ length: Number(env['CRASH_RUNS'] ?? 500) }, (_, index) => index);
 const only = env['CRASH_ONLY']?.split(',').map(Number);
-const parallel = Number(env['CRASH_PARALLEL'] ?? 12);
+const parallel = Number(env['CRASH_PARALLEL'] ?? 8);
 
 test('no restore is lost, and none sent again, wherever the daemon is killed', {
   timeout: 1_800_000,
@@ -35,7 +35,7 @@ test('no restore is lost, and none sent again, wherever the daemon is killed', {
 });
 
 function again(index: number): string {
-  return `CRASH_SEED=${seed} CRASH_ONLY=${index} npx vitest run --project unit test/crash/crash.test.ts`;
+  return `CRASH_SEED=${seed} CRASH_ONLY=${index} npx vitest run --project crash test/crash/crash.test.ts`;
 }
 
 function summary(reports: readonly RunReport[]): string {

@@ -113,7 +113,7 @@ async function jobsOf(daemon: DaemonProcess): Promise<readonly JobView[] | undef
   return said?.jobs;
 }
 
-async function until(holds: () => Promise<boolean>, withinMs = 30_000): Promise<void> {
+async function until(holds: () => Promise<boolean>, withinMs = 120_000): Promise<void> {
   for (const end = Date.now() + withinMs; !(await holds()); await sleep(100)) {
     if (Date.now() > end) throw new Error('it did not come about in time');
   }
