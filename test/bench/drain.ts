@@ -64,9 +64,12 @@ async function drainAll(cluster: CkptdLab, jobs: readonly Job[]) {
   const at = Date.now();
   await lab.drain(names.join(), 'bench');
   const drained = await Promise.all(jobs.map((job) => restored(cluster, { ...job, at })));
-  for (const name of names) {
+  for (const { node } of jobs) {
+    const { name } = node;
     await until(async () => (await lab.nodeState(name)).join() === 'IDLE,DRAIN', {
       what: `the end of ${name}'s job`,
+      timeoutMs: 60_000,
+      details: () => node.journal('ckptd'),
     });
     await lab.resume(name);
   }

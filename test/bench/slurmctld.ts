@@ -12,8 +12,8 @@ import type { Section } from './report.ts';
 import { startSleepers, stopSleepers } from './sleepers.ts';
 import { BEAT_S, JOBS, tellLoad } from './slurmctld-report.ts';
 
-const ROUNDS = 3;
-const WINDOW_S = 8;
+const ROUNDS = 2;
+const WINDOW_S = 10;
 
 export const slurmctld: Section = {
   name: 'slurmctld',

@@ -7,7 +7,9 @@ import { calmScenario, type Scenario } from './scenario.ts';
 import { atRest, prepare } from './story.ts';
 import { verdict } from './verdict.ts';
 
-test('a guard that was under way is not set after it was taken back by the next start', async () => {
+test('a guard that was under way is not set after it was taken back by the next start', {
+  timeout: 120_000,
+}, async () => {
   const calm = calmScenario();
   const story: Scenario = { ...calm, lift: { afterMs: 0, againAfterMs: null } };
   using program = await daemonProgram();
