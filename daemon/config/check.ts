@@ -44,12 +44,13 @@ function heartbeatText({ trigger, splay, minAge, kind }: HeartbeatRule): string 
   return `${when}, spread over ${formatDuration(splay)}, ${kind}, jobs older than ${formatDuration(minAge)}`;
 }
 
-function policyText({ match, enabled, heartbeat }: JobRule): string {
+function policyText({ match, enabled, resume, heartbeat }: JobRule): string {
   const which =
     Object.entries(match)
       .map(([field, glob]) => `${field} ${glob}`)
       .join(', ') || 'every job';
-  return `${which}: ${enabled ? heartbeatText(heartbeat) : 'left alone'}`;
+  const anew = resume ? '' : ', anew after a requeue';
+  return `${which}: ${enabled ? heartbeatText(heartbeat) + anew : 'left alone'}`;
 }
 
 function restoreText({ onDrain, onTermination, finalCheckpoint, sourceJob }: Config['restore']): string {

@@ -2,11 +2,10 @@ import type { Millis } from '../vocabulary/job.ts';
 import type { HeartbeatRule, JobRule, Policy } from '../vocabulary/policy.ts';
 import type { ApiAddress } from './api-url.ts';
 import type { LOG_LEVELS } from './file-schema.ts';
-import type { NOTICE_PROVIDERS } from './notices-schema.ts';
+import type { NoticesConfig } from './notices-config.ts';
 import type { Secret } from './secret.ts';
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
-export type NoticeProvider = (typeof NOTICE_PROVIDERS)[number];
 
 /** The whole configuration: checked, complete and frozen. Paths are absolute. */
 export interface Config {
@@ -36,16 +35,7 @@ export interface Config {
   /** As in the file, each with what it takes over from `heartbeat`. */
   readonly policies: readonly JobRule[];
   readonly restore: Policy['restore'];
-  readonly notices: {
-    readonly providers: readonly NoticeProvider[];
-    readonly drainNode: boolean;
-    readonly file: string;
-    readonly ec2: {
-      /** Base URL without a slash at its end. */
-      readonly endpoint: string;
-      readonly poll: Millis;
-    };
-  };
+  readonly notices: NoticesConfig;
   readonly socket: {
     readonly path: string;
     /** For chmod: 0o600. */

@@ -81,6 +81,36 @@ export function socketPath() {
   );
 }
 
+/** Permissions of a socket in octal digits, as a number for chmod. */
+export function socketMode() {
+  return v.pipe(
+    text('octal digits in quotes, such as "0600"', /^0?[0-7]{3}$/),
+    v.check(
+      (digits) => /[0145]$/.test(digits),
+      'must not let everybody write: who writes there can move jobs',
+    ),
+    v.metadata({ pattern: '^0?[0-7]{2}[0145]$' }),
+    v.transform((digits) => Number.parseInt(digits, 8)),
+  );
+}
+
+export function groupName() {
+  return text('a group name', /^[A-Za-z_][A-Za-z0-9_.@-]*\$?$/, 64);
+}
+
+/** In the file's own letters. */
+export function uuidText() {
+  return text('a UUID', /^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/);
+}
+
+/** In lower case. */
+export function uuid() {
+  return v.pipe(
+    uuidText(),
+    v.transform((id) => id.toLowerCase()),
+  );
+}
+
 /** Turns text into something else, or says why not. */
 export function parsed<Output extends object>(parse: (text: string) => Output | Refusal) {
   return v.rawTransform<string, Output>(({ dataset, addIssue, NEVER }) => {

@@ -6,18 +6,20 @@ import {
   count,
   duration,
   flag,
+  groupName,
   listOf,
   oneOf,
   parsed,
   parseRegExp,
+  socketMode,
   socketPath,
   text,
+  uuid,
 } from './fields.ts';
 import { heartbeatSchema, policySchema } from './heartbeat-schema.ts';
 import { noticesSchema } from './notices-schema.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
-const UUID = /^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;
 /** First letter or digit: it becomes an argument of scontrol, and must not look like an option. */
 export const NODE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
@@ -88,38 +90,24 @@ const restore = block({
     oneOf(['cancel', 'leave']),
   ),
   concurrency: key('Restores under way at once on this node.', count(1, 64), 4),
+  dry_run: key(
+    'Heartbeats go on, but nothing is drained, restored or ended: what would be done is logged and kept in the history.',
+    flag(),
+    false,
+  ),
 });
 
 const socket = block({
   path: key('Where the hooks and ckptctl find the daemon.', socketPath(), '/run/ckptd/ckptd.sock'),
-  mode: key(
-    'Permissions in octal digits.',
-    v.pipe(
-      text('octal digits in quotes, such as "0600"', /^0?[0-7]{3}$/),
-      v.check(
-        (digits) => /[0145]$/.test(digits),
-        'must not let everybody write: who writes there can move jobs',
-      ),
-      v.metadata({ pattern: '^0?[0-7]{2}[0145]$' }),
-      v.transform((digits) => Number.parseInt(digits, 8)),
-    ),
-    '0600',
-  ),
-  group: key(
-    'Group that owns the socket.',
-    text('a group name', /^[A-Za-z_][A-Za-z0-9_.@-]*\$?$/, 64),
-    'root',
-  ),
+  mode: key('Permissions in octal digits.', socketMode(), '0600'),
+  group: key('Group that owns the socket.', groupName(), 'root'),
 });
 
 /** /etc/ckptd/ckptd.yaml. The output still has the file's names, and lengths of time in milliseconds. */
 export const fileSchema = block({
   cluster_id: optionalKey(
     'UUID of this cluster at the API. Else CEDANA_CLUSTER_ID of the environment.',
-    v.pipe(
-      text('a UUID', UUID),
-      v.transform((id) => id.toLowerCase()),
-    ),
+    uuid(),
   ),
   api: key('The server that takes checkpoints and restores jobs.', api, {}),
   slurm: key('Slurm on this node.', slurm, {}),

@@ -68,6 +68,11 @@ export const policySchema = block({
     }),
   ),
   enabled: key('Whether these jobs get heartbeats and restores.', flag(), true),
+  resume: key(
+    'Whether a job that Slurm requeued goes on from its last checkpoint. The engine reads this; false: it starts anew.',
+    flag(),
+    true,
+  ),
   heartbeat: key(
     'What differs from the top-level heartbeat; `every` replaces its schedule, `schedule` its every.',
     policyHeartbeat,

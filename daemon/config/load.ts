@@ -67,7 +67,7 @@ export function parseConfig(text: string, { file, env, hostname }: Sources): Con
 }
 
 /** In the order of the file; what is in no file comes last. */
-function byPlace(a: Problem, b: Problem): number {
+export function byPlace(a: Problem, b: Problem): number {
   const far = Number.MAX_SAFE_INTEGER;
   return (a.line ?? far) - (b.line ?? far) || (a.column ?? far) - (b.column ?? far);
 }

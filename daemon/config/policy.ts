@@ -4,11 +4,13 @@ import type { Config } from './config.ts';
 /** What `decide` needs to know of the configuration. */
 export function policyOf(config: Config): Policy {
   const { concurrency, ...heartbeat } = config.heartbeat;
-  const otherwise: JobRule = { match: {}, enabled: true, heartbeat };
+  const otherwise: JobRule = { match: {}, enabled: true, resume: true, heartbeat };
   return {
     node: config.slurm.node,
     rules: [...config.policies, otherwise],
     heartbeatConcurrency: concurrency,
+    drainNode: config.notices.drainNode,
+    noticeProviders: config.notices.providers,
     restore: config.restore,
   };
 }

@@ -2,6 +2,7 @@ import type { JobRule } from '../vocabulary/policy.ts';
 import type { Config } from './config.ts';
 import type { FileData } from './file-schema.ts';
 import { DEFAULT_HEARTBEAT, override } from './heartbeat-rule.ts';
+import { resolveNotices } from './notices-config.ts';
 import type { Secret } from './secret.ts';
 
 /** What a configuration needs beside its file, already checked. */
@@ -39,6 +40,7 @@ export function resolve(data: FileData, beside: Beside): Config {
       (policy): JobRule => ({
         match: policy.match,
         enabled: policy.enabled,
+        resume: policy.resume,
         heartbeat: override(heartbeat, policy.heartbeat),
       }),
     ),
@@ -50,13 +52,9 @@ export function resolve(data: FileData, beside: Beside): Config {
       // The engine brings back the same job, so that there is no old one to end.
       sourceJob: restore.source_job ?? (beside.address.socketPath === null ? 'cancel' : 'leave'),
       concurrency: restore.concurrency,
+      dryRun: restore.dry_run,
     },
-    notices: {
-      providers: notices.providers,
-      drainNode: notices.drain_node,
-      file: notices.file,
-      ec2: { endpoint: notices.ec2.endpoint.base, poll: notices.ec2.poll },
-    },
+    notices: resolveNotices(notices),
     socket,
     stateDir: data.state_dir,
     log: data.log,

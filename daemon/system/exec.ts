@@ -49,6 +49,7 @@ export function systemExec(options: SystemExecOptions = {}): SystemExec {
         timeoutMs: command.timeoutMs,
         killAfterMs: options.killAfterMs ?? 2_000,
         maxBytes: command.maxBytes ?? MEBIBYTE,
+        stdin: command.stdin,
         signal,
       });
       counters.count(command.kind, result, performance.now() - startedAt);

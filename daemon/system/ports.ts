@@ -29,6 +29,8 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>;
   /** Standard output and error are cut, and the command killed, past this many bytes. */
   readonly maxBytes?: number;
+  /** What the command reads: these bytes, or an open file's descriptor, which stays the caller's. Else nothing. */
+  readonly stdin?: Uint8Array | number;
 }
 
 /** How a command ended. */

@@ -3,6 +3,7 @@ import { isAbsolute } from 'node:path';
 import type { Options } from 'execa';
 import type { Millis } from '../vocabulary/job.ts';
 import type { CommandResult } from './ports.ts';
+import { groupOf } from './process-group.ts';
 
 export interface ChildSpec {
   readonly file: string;
@@ -13,6 +14,8 @@ export interface ChildSpec {
   readonly killAfterMs: Millis;
   /** Of standard output and of standard error each. */
   readonly maxBytes: number;
+  /** Bytes, or a descriptor. */
+  readonly stdin?: Uint8Array | number | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -49,7 +52,7 @@ export async function runChild(spec: ChildSpec): Promise<CommandResult> {
     cleanup: false,
     reject: false,
   } as const satisfies Options;
-  const child = execa(spec.file, spec.args, options);
+  const child = execa(spec.file, spec.args, { ...options, ...inputOf(spec) });
   const group = groupOf(child.pid);
   let ending: Ending | null = null;
   const timers: NodeJS.Timeout[] = [];
@@ -83,6 +86,12 @@ export async function runChild(spec: ChildSpec): Promise<CommandResult> {
   }
 }
 
+/** execa's types know the descriptors up to 9 alone; it takes any. */
+function inputOf({ stdin }: ChildSpec): { stdin?: 0; input?: Uint8Array } {
+  if (typeof stdin === 'number') return { stdin: stdin as 0 };
+  return stdin === undefined ? {} : { stdin: 'pipe' as unknown as 0, input: stdin };
+}
+
 /** What is of use here in execa's result. */
 interface Ended {
   readonly failed: boolean;
@@ -92,19 +101,6 @@ interface Ended {
   readonly code?: string | undefined;
   readonly stdout?: Uint8Array | undefined;
   readonly stderr?: Uint8Array | undefined;
-}
-
-function groupOf(pid: number | undefined): { kill(signal: NodeJS.Signals): void } {
-  return {
-    kill(signal) {
-      if (pid === undefined) return;
-      try {
-        process.kill(-pid, signal);
-      } catch {
-        // Nobody is left in the group.
-      }
-    },
-  };
 }
 
 /** Lets go of a child that SIGKILL did not end: its pipes must not keep this process waiting or alive. */

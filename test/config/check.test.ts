@@ -20,7 +20,7 @@ test('a good file is told in words', () => {
   const file = written(`
 api: {url: unix:/run/ckptd-engine/api.sock}
 policies:
-  - {match: {partition: spot*, user: ann}, heartbeat: {every: 5m, kind: rootfs}}
+  - {match: {partition: spot*, user: ann}, resume: false, heartbeat: {every: 5m, kind: rootfs}}
   - {match: {}, enabled: false}
 `);
   expect(checkConfig({ file, env: COMPLETE, hostname: 'n1' })).toEqual({
@@ -29,7 +29,7 @@ policies:
   node       n1 of cluster ${CLUSTER_ID}
   api        unix:/run/ckptd-engine/api.sock
   heartbeat  "*/15 * * * *", spread over 5m, simple, jobs older than 2m, 2 at once
-  policy 1   partition spot*, user ann: every 5m, spread over 5m, rootfs, jobs older than 2m
+  policy 1   partition spot*, user ann: every 5m, spread over 5m, rootfs, jobs older than 2m, anew after a requeue
   policy 2   every job: left alone
   restore    on drain and termination, after a final checkpoint; the old job is left to Slurm
   notices    auto`,

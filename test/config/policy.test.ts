@@ -11,6 +11,7 @@ policies:
     heartbeat: {every: 6m, kind: rootfs}
   - match: {name: "[a]?"}
     enabled: false
+    resume: false
 slurm: {node: n7}
 restore: {skip_reasons: ["^maintenance"]}
 `),
@@ -22,20 +23,25 @@ restore: {skip_reasons: ["^maintenance"]}
       {
         match: { partition: 'spot*', user: '*' },
         enabled: true,
+        resume: true,
         heartbeat: { ...usual, trigger: { every: 360_000 }, kind: 'rootfs' },
       },
       {
         match: { name: '[a]?' },
         enabled: false,
+        resume: false,
         heartbeat: { ...usual, trigger: { cron: '*/15 * * * *' }, kind: 'simple' },
       },
       {
         match: {},
         enabled: true,
+        resume: true,
         heartbeat: { ...usual, trigger: { cron: '*/15 * * * *' }, kind: 'simple' },
       },
     ],
     heartbeatConcurrency: 3,
+    drainNode: true,
+    noticeProviders: ['auto'],
     restore: {
       onDrain: true,
       onTermination: true,
@@ -43,6 +49,7 @@ restore: {skip_reasons: ["^maintenance"]}
       finalCheckpoint: true,
       sourceJob: 'cancel',
       concurrency: 4,
+      dryRun: false,
     },
   });
 });

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
@@ -55,6 +55,31 @@ test('gives a command an environment of its own, and no input', async () => {
     'X=y',
   ]);
   expect(await exec.run(command('reads'))).toEqual({ ok: true, stdout: Buffer.from('end\n') });
+});
+
+test('a command reads what it is given: bytes, or an open file', async () => {
+  const exec = systemExec();
+  const cat = { kind: 'cat', file: '/bin/cat', args: [], timeoutMs: 20_000 };
+  const bytes = Buffer.alloc(300_000, 'ä');
+  expect(await exec.run({ ...cat, stdin: bytes })).toEqual({ ok: true, stdout: bytes });
+  const folder = await mkdtemp(join(tmpdir(), 'ckptd-exec-'));
+  try {
+    await writeFile(join(folder, 'file'), 'from a file');
+    // Past the descriptors that execa's types know.
+    await using file = await open(join(folder, 'file'));
+    expect(file.fd).toBeGreaterThan(9);
+    expect(await exec.run({ ...cat, stdin: file.fd })).toEqual({
+      ok: true,
+      stdout: Buffer.from('from a file'),
+    });
+    expect((await file.stat()).isFile()).toBe(true);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+  // It need not read it.
+  expect(await exec.run({ ...cat, file: '/bin/true', stdin: Buffer.alloc(1_000_000) })).toMatchObject({
+    ok: true,
+  });
 });
 
 test('keeps every byte of the output', async () => {

@@ -1,0 +1,17 @@
+import { cleanText } from '../../system/clean-text.ts';
+import type { EpochMs, Millis } from '../../vocabulary/job.ts';
+import { onHostClock } from './look.ts';
+import { parseDate } from './parse-date.ts';
+import type { SourceHealth } from './source-health.ts';
+
+/**
+ * The deadline in somebody's answer, on the host's clock. One that cannot be read is said in the log, and is none:
+ * a notice is worth more than its deadline.
+ */
+export function readDeadline(value: unknown, hostAhead: Millis, health: SourceHealth): EpochMs | null {
+  const at = typeof value === 'string' ? parseDate(value) : null;
+  if (at !== null) return onHostClock(at, hostAhead, health);
+  const shown = typeof value === 'string' ? JSON.stringify(cleanText(value, 64)) : typeof value;
+  health.odd(`a notice has no deadline that can be read (${shown}): it stands without one`);
+  return null;
+}

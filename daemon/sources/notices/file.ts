@@ -1,0 +1,82 @@
+import type { NoticesConfig } from '../../config/notices-config.ts';
+import type { Millis } from '../../vocabulary/job.ts';
+import { FileChanges } from './file-changes.ts';
+import { type FileState, readFileState } from './file-read.ts';
+import type { NoticeSource, SourcePorts } from './notice-source.ts';
+import { FILE_SOURCE, isComplete, readFileNotice } from './parse-file.ts';
+
+/** How long content may take to follow its file. `echo … > file` takes less, and a notice is not to wait for more. */
+const SETTLE: Millis = 40;
+const MOST_SETTLES = 10;
+
+/**
+ * A file that tells of a termination by being there (see `parse-file.ts` for what may be in it) and takes it back by
+ * being gone. The kernel tells of it at once; it is looked for now and then all the same.
+ */
+export function fileSource({ file: path, filePoll }: Pick<NoticesConfig, 'file' | 'filePoll'>): NoticeSource {
+  return { name: FILE_SOURCE, watch: (ports, signal) => watchFile(path, filePoll, ports, signal) };
+}
+
+async function watchFile(
+  path: string,
+  pollMs: Millis,
+  ports: SourcePorts,
+  signal: AbortSignal,
+): Promise<never> {
+  const { clock } = ports;
+  let changed = new AbortController();
+  using changes = new FileChanges(path, () => changed.abort());
+  for (;;) {
+    const unwatched = changes.renew();
+    if (unwatched !== null) {
+      const fields = { file: path, problem: unwatched };
+      ports.log.debug(
+        fields,
+        'the kernel does not tell of the termination file: it is looked for now and then',
+      );
+    }
+    // From here on, or what happens during the look would be overslept.
+    changed = new AbortController();
+    const woken = changed.signal;
+    tell(path, await settled(path, ports, signal), ports);
+    try {
+      await clock.sleep(pollMs, AbortSignal.any([signal, woken]));
+    } catch (error) {
+      if (signal.aborted || !woken.aborted) throw error;
+    }
+  }
+}
+
+/** A file is made before it is written: what may be half of it is looked at again until it stays the same. */
+async function settled(
+  path: string,
+  { clock, health }: SourcePorts,
+  signal: AbortSignal,
+): Promise<FileState> {
+  health.asked();
+  let state = await readFileState(path);
+  for (let looks = 0; looks < MOST_SETTLES; looks++) {
+    if (state.type !== 'there' || isComplete(state.text)) break;
+    await clock.sleep(SETTLE, signal);
+    const before = state.stamp;
+    state = await readFileState(path);
+    if (state.type === 'there' && state.stamp === before) break;
+  }
+  return state;
+}
+
+function tell(path: string, state: FileState, { clock, health, emit }: SourcePorts): void {
+  if (state.type === 'failed') return health.failed(state.problem);
+  health.answered();
+  const at = clock.now();
+  if (state.type !== 'there') {
+    if (state.type === 'forged') health.odd(`${path} ${state.why}: it is not believed, and means nothing`);
+    return emit({ type: 'notices', at, source: FILE_SOURCE, standing: [] });
+  }
+  const { notice, problems } = readFileNotice(state.text);
+  if (problems.length > 0) {
+    const taken = `${notice.kind}, ${notice.deadline === null ? 'no deadline' : 'with its deadline'}`;
+    health.odd(`${path} is taken for a notice all the same (${taken}): ${problems.join('; ')}`);
+  }
+  emit({ type: 'notices', at, source: FILE_SOURCE, standing: [notice] });
+}

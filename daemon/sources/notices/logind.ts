@@ -1,0 +1,168 @@
+/*
+ * The host's own shutdown, as systemd-logind announces it. A child holds logind's delay inhibitor and prints its
+ * signals; for as long as it lives a shutdown waits, up to InhibitDelayMaxSec. It is ended as soon as all that could
+ * be saved is saved. The signals only say when to look: what counts is what logind answers when it is asked.
+ *
+ * A shutdown that does not go through logind (`reboot --force`, a container's manager, a power cut) is not announced.
+ */
+import { readFile } from 'node:fs/promises';
+import type { EpochMs, Millis } from '../../vocabulary/job.ts';
+import type { Notice } from '../../vocabulary/notice.ts';
+import { backoff } from '../slurm/backoff.ts';
+import { type LogindState, readState, stateCommand } from './logind-bus.ts';
+import { holdBack } from './logind-monitor.ts';
+import { makeNotice } from './notice.ts';
+import type { NoticeSource, SourcePorts } from './notice-source.ts';
+
+const NAME = 'logind';
+/** A host whose logind does not answer so many times has none. */
+const LOOKS_AT_START = 4;
+const FIRST_PAUSE: Millis = 500;
+const LONGEST_PAUSE: Millis = 60_000;
+/** While a shutdown is under way it may still be taken back. */
+const PAUSE_WHILE_PREPARING: Millis = 1_000;
+
+export interface LogindOptions {
+  /** Where `systemd-inhibit` and `busctl` are. */
+  readonly bin?: string;
+  /** Tells this boot from all others. */
+  readonly bootIdFile?: string;
+}
+
+export function logindSource(options: LogindOptions = {}): NoticeSource {
+  const { bin = '/usr/bin', bootIdFile = '/proc/sys/kernel/random/boot_id' } = options;
+  let watch: Watch | null = null;
+  return {
+    name: NAME,
+    async watch(ports, signal) {
+      watch = new Watch(ports, bin, await bootId(bootIdFile));
+      await watch.run(signal);
+    },
+    /** The shutdown need not wait any longer. */
+    approve: (noticeId) => watch?.approve(noticeId),
+  };
+}
+
+class Watch {
+  readonly #ports: SourcePorts;
+  readonly #bin: string;
+  readonly #bootId: string;
+  /** The shutdown that is announced. */
+  #notice: Notice | null = null;
+  #delayMs: Millis | null = null;
+  /** Ends the child, and with it the inhibitor. */
+  #child = new AbortController();
+
+  constructor(ports: SourcePorts, bin: string, bootId: string) {
+    this.#ports = ports;
+    this.#bin = bin;
+    this.#bootId = bootId;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, health } = this.#ports;
+    if (!(await this.#isThere(signal))) return;
+    for (let failures = 0; ; failures++) {
+      const listened = await this.#hold(signal);
+      if (listened) failures = 0;
+      const pause = backoff(failures, FIRST_PAUSE, LONGEST_PAUSE);
+      await clock.sleep(this.#notice === null ? pause : PAUSE_WHILE_PREPARING, signal);
+      // Where no child could be had, this is all that is heard of a shutdown.
+      const state = await this.#ask(signal);
+      if (typeof state === 'string') health.failed(state);
+      else this.#tell(state, clock.now(), signal);
+    }
+  }
+
+  approve(noticeId: string): void {
+    if (noticeId === this.#notice?.id) this.#child.abort();
+  }
+
+  async #isThere(signal: AbortSignal): Promise<boolean> {
+    const { clock, log } = this.#ports;
+    for (let look = 0; ; look++) {
+      const state = await this.#ask(signal);
+      if (typeof state !== 'string') {
+        this.#tell(state, clock.now(), signal);
+        return true;
+      }
+      if (look === LOOKS_AT_START - 1) {
+        const fields = { source: NAME, problem: state };
+        log.debug(fields, 'no systemd-logind that could tell of a shutdown of this host');
+        return false;
+      }
+      await clock.sleep(backoff(look), signal);
+    }
+  }
+
+  /** Keeps the child until it ends, by itself or because it may. @returns whether it was of use. */
+  async #hold(signal: AbortSignal): Promise<boolean> {
+    const { clock, log, health } = this.#ports;
+    this.#child = new AbortController();
+    let listened = false;
+    const problem = await holdBack(
+      {
+        clock,
+        bin: this.#bin,
+        look: async (either) => {
+          const state = await this.#ask(either);
+          if (typeof state === 'string') return false;
+          this.#tell(state, clock.now(), signal);
+          return true;
+        },
+        onListening: () => {
+          listened = true;
+          health.answered();
+          const fields = { delay_max_ms: this.#delayMs };
+          log.info(fields, 'a shutdown of this host waits until its jobs are saved');
+        },
+        onSignal: async (preparing, either) => {
+          const at = clock.now();
+          const state = await this.#ask(either);
+          // The bus vouches for the sender, so the signal is enough where nobody answers.
+          this.#tell(typeof state === 'string' ? { preparing, delayMs: this.#delayMs } : state, at, signal);
+        },
+      },
+      AbortSignal.any([signal, this.#child.signal]),
+    );
+    signal.throwIfAborted();
+    // During a shutdown the child may go, and logind grants no other.
+    if (this.#notice === null) health.failed(problem);
+    else log.debug({ problem }, 'the shutdown is not held back any more');
+    return listened;
+  }
+
+  async #ask(signal: AbortSignal): Promise<LogindState | string> {
+    this.#ports.health.asked();
+    const result = await this.#ports.exec.run(stateCommand(this.#bin), signal);
+    signal.throwIfAborted();
+    return readState(result);
+  }
+
+  /** @param at when it became so. */
+  #tell({ preparing, delayMs }: LogindState, at: EpochMs, signal: AbortSignal): void {
+    this.#delayMs = delayMs;
+    if (!preparing) this.#notice = null;
+    else this.#notice ??= this.#begin(delayMs === null ? null : at + delayMs, signal);
+    const standing = this.#notice === null ? [] : [this.#notice];
+    this.#ports.emit({ type: 'notices', at: this.#ports.clock.now(), source: NAME, standing });
+  }
+
+  #begin(deadline: EpochMs | null, signal: AbortSignal): Notice {
+    const { clock } = this.#ports;
+    const reason = 'this host shuts down';
+    const notice = makeNotice({ source: NAME, kind: 'termination', name: this.#bootId, deadline, reason });
+    // logind does not wait any longer than that either.
+    if (deadline !== null) {
+      clock.sleep(deadline - clock.now(), signal).then(
+        () => this.approve(notice.id),
+        () => {},
+      );
+    }
+    return notice;
+  }
+}
+
+async function bootId(file: string): Promise<string> {
+  return (await readFile(file, 'utf8').catch(() => '')).trim().slice(0, 64);
+}

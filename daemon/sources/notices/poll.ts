@@ -1,0 +1,64 @@
+import type { Millis } from '../../vocabulary/job.ts';
+import type { Notice } from '../../vocabulary/notice.ts';
+import { backoff } from '../slurm/backoff.ts';
+import type { Look } from './look.ts';
+import type { SourcePorts } from './notice-source.ts';
+
+export interface PollOptions {
+  readonly source: string;
+  /** From the start of one look to that of the next. */
+  readonly everyMs: Millis;
+  /** Between looks at a source that answers no more: short against the time that its notices leave. */
+  readonly longestPauseMs: Millis;
+}
+
+const FIRST_RETRY: Millis = 2_000;
+
+/** Looks again and again, and says what stands; runs until the signal, and rejects with its reason. */
+export async function poll(
+  options: PollOptions,
+  look: (signal: AbortSignal) => Promise<Look>,
+  ports: SourcePorts,
+  signal: AbortSignal,
+): Promise<never> {
+  const { source, everyMs, longestPauseMs } = options;
+  const { clock, health, random } = ports;
+  let stood: readonly Notice[] = [];
+  for (;;) {
+    const startedAt = clock.now();
+    const found = await look(signal);
+    if (found.ok) {
+      const doubt = found.doubt ?? null;
+      stood = doubt === null ? found.standing : union(found.standing, stood);
+      if (doubt === null) health.answered();
+      else health.failed(doubt);
+      // A doubtful answer with nothing in it says nothing.
+      if (doubt === null || stood.length > 0) {
+        ports.emit({ type: 'notices', at: clock.now(), source, standing: stood });
+      }
+    } else if (found.expected === true) health.odd(found.problem);
+    else health.failed(found.problem);
+    const rest = Math.max(everyMs - (clock.now() - startedAt), Math.min(everyMs, 100));
+    await clock.sleep(
+      health.inRow === 0
+        ? rest
+        : retryPause(health.inRow, Math.min(everyMs, FIRST_RETRY), longestPauseMs, random),
+      signal,
+    );
+  }
+}
+
+/** Doubles with each failure, from `firstMs`; up to a half is taken off by chance. Never below a second. */
+export function retryPause(
+  failures: number,
+  firstMs: Millis,
+  longestMs: Millis,
+  random: () => number,
+): Millis {
+  const bound = backoff(failures - 1, firstMs, Math.max(firstMs, longestMs));
+  return Math.max(Math.min(1_000, bound), Math.round(bound * (1 - random() / 2)));
+}
+
+function union(news: readonly Notice[], old: readonly Notice[]): readonly Notice[] {
+  return [...new Map([...old, ...news].map((notice) => [notice.id, notice])).values()];
+}

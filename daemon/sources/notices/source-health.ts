@@ -1,0 +1,80 @@
+import type { Clock, Log } from '../../system/ports.ts';
+import type { EpochMs, Millis } from '../../vocabulary/job.ts';
+
+/** Since the start of the process. */
+export interface HealthCounters {
+  readonly requests: number;
+  readonly errors: number;
+  /** Since when there was no answer; null while there are answers. */
+  readonly awaySince: EpochMs | null;
+}
+
+/** While a source stays silent, it is said again this often. */
+const REMIND_EVERY: Millis = 3_600_000;
+
+/** Whether a source of notices can be asked: one line in the log when that changes, and counters. */
+export class SourceHealth {
+  readonly #source: string;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #requests = 0;
+  #errors = 0;
+  #inRow = 0;
+  #since: EpochMs | null = null;
+  #saidAt: EpochMs = 0;
+  readonly #told = new Set<string>();
+
+  constructor(source: string, clock: Clock, log: Log) {
+    this.#source = source;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** One request leaves, or one look is taken. */
+  asked(): void {
+    this.#requests += 1;
+  }
+
+  /** The source said something that can be understood. */
+  answered(): void {
+    if (this.#since !== null) {
+      this.#log.info(
+        { source: this.#source, failures: this.#inRow, away_ms: this.#clock.now() - this.#since },
+        `notices from ${this.#source} can be asked for again`,
+      );
+    }
+    this.#inRow = 0;
+    this.#since = null;
+  }
+
+  /** It said nothing, or nothing that can be understood. */
+  failed(problem: string): void {
+    const now = this.#clock.now();
+    this.#errors += 1;
+    this.#inRow += 1;
+    this.#since ??= now;
+    if (this.#inRow > 1 && now - this.#saidAt < REMIND_EVERY) return;
+    this.#saidAt = now;
+    this.#log.warn(
+      { source: this.#source, problem, failures: this.#inRow, since: new Date(this.#since).toISOString() },
+      `notices from ${this.#source} cannot be asked for: its last word holds, and it is tried again`,
+    );
+  }
+
+  /** Says something that is odd and no failure, once a process: the same answer comes again and again. */
+  odd(message: string, fields: object = {}): void {
+    // Bounded: a server that says something else each time must not fill the memory.
+    if (this.#told.has(message) || this.#told.size >= 100) return;
+    this.#told.add(message);
+    this.#log.warn({ source: this.#source, ...fields }, message);
+  }
+
+  /** Failures since the last answer. */
+  get inRow(): number {
+    return this.#inRow;
+  }
+
+  counters(): HealthCounters {
+    return { requests: this.#requests, errors: this.#errors, awaySince: this.#since };
+  }
+}
