@@ -3,7 +3,9 @@ import type { JobId } from '../vocabulary/job.ts';
 import type { JobRecord } from '../vocabulary/state.ts';
 import { askCheckpoint } from './ask-checkpoint.ts';
 import type { Draft } from './draft.ts';
-import { makePlan } from './plan.ts';
+import { makePlan } from './make-plan.ts';
+import { noteDry } from './note-dry.ts';
+import { LEAVES_IN_PEACE } from './plan-step.ts';
 import { isLive } from './rules.ts';
 
 type Asked<T extends DaemonEvent['type']> = Extract<DaemonEvent, { type: T }>;
@@ -24,8 +26,17 @@ export function restoreAsked(draft: Draft, event: Asked<'ask-restore'>): void {
   const job = liveJob(draft, event.jobId, event.requestId);
   if (!job) return;
   const { plan } = job;
-  if (plan && plan.step !== 'failed' && plan.step !== 'stranded') {
+  if (plan && !LEAVES_IN_PEACE.has(plan.step)) {
     const message = `job ${job.jobId} is already on its way to another node (${plan.step})`;
+    return draft.reply(event.requestId, { status: 409, message });
+  }
+  if (draft.policy.restore.dryRun) {
+    const which = event.actionId ?? job.ready?.actionId ?? null;
+    noteDry(draft, job, `a restore of ${which ?? 'a final checkpoint'} would be asked for (manual)`, {
+      action_id: which,
+      reason: 'manual',
+    });
+    const message = 'restore.dry_run is set in the configuration: nothing is restored';
     return draft.reply(event.requestId, { status: 409, message });
   }
   makePlan(draft, job, {

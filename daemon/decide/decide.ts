@@ -1,5 +1,5 @@
 import type { Decision } from '../vocabulary/decision.ts';
-import type { Effect } from '../vocabulary/effect.ts';
+import { type Effect, isNodeEffect } from '../vocabulary/effect.ts';
 import type { DaemonEvent } from '../vocabulary/event.ts';
 import type { EpochMs } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
@@ -8,16 +8,26 @@ import type { State } from '../vocabulary/state.ts';
 import { checkpointAsked, restoreAsked } from './by-hand.ts';
 import { checkpointSettled } from './checkpoint-settled.ts';
 import { Draft } from './draft.ts';
-import { evacuate } from './evacuate.ts';
+import { evacuate, takeBack } from './evacuate.ts';
 import { beat, fireSlot, scheduleAnew } from './heartbeat.ts';
+import { hurryPlans } from './hurry.ts';
 import { epilogSeen, jobAbsent, jobSeen, prologSeen } from './jobs.ts';
 import { forgetNodes, judgeNodesAnew, nodeSeen } from './nodes.ts';
-import { hurryPlans } from './plan.ts';
+import { forgetUnheard, noticesSeen } from './notices.ts';
+import { noticeAsked, passNotices, withdrawAsked } from './notices-by-hand.ts';
+import { drainSettled, keepOwnDrain } from './own-drain.ts';
 import { planSettled } from './plan-settled.ts';
+import { rebalance } from './rebalance.ts';
 import { sweep } from './run-over.ts';
 import { wakeAt } from './wake.ts';
 
-export const EMPTY_STATE: State = { clock: 0, jobs: new Map(), nodes: new Map() };
+export const EMPTY_STATE: State = {
+  clock: 0,
+  jobs: new Map(),
+  nodes: new Map(),
+  notices: new Map(),
+  ownDrain: null,
+};
 
 /**
  * What follows from one event. Pure: the same state, event and policy give the same decision.
@@ -27,14 +37,19 @@ export const EMPTY_STATE: State = { clock: 0, jobs: new Map(), nodes: new Map() 
  * clock back: the daemon may have been down while the host's clock was put right.
  *
  * After each event the same rules run over the whole state, so that the order of events that arrive together
- * does not matter: ended runs are swept out, runs on leaving nodes get plans, due heartbeats are sent.
+ * does not matter: the node's own drain is kept, runs on leaving nodes get plans, due heartbeats are sent, ended runs
+ * are swept out.
  */
 export function decide(state: State, event: DaemonEvent, policy: Policy): Decision {
   const draft = new Draft(state, timeOf(state, event), policy);
   if (!isPast(state, event)) {
     apply(draft, event);
+    passNotices(draft);
+    keepOwnDrain(draft);
+    takeBack(draft);
     hurryPlans(draft);
     evacuate(draft);
+    rebalance(draft);
     if (event.type !== 'started') beat(draft);
     sweep(draft);
     forgetNodes(draft);
@@ -66,6 +81,7 @@ function timeOf(state: State, event: DaemonEvent): EpochMs {
 function apply(draft: Draft, event: DaemonEvent): void {
   switch (event.type) {
     case 'started':
+      forgetUnheard(draft);
       judgeNodesAnew(draft);
       return scheduleAnew(draft);
     case 'tick':
@@ -82,17 +98,24 @@ function apply(draft: Draft, event: DaemonEvent): void {
       return epilogSeen(draft, event);
     case 'node':
       return nodeSeen(draft, event.facts);
+    case 'notices':
+      return noticesSeen(draft, event);
     case 'settled':
       return settled(draft, event.effect, event.outcome);
     case 'ask-checkpoint':
       return checkpointAsked(draft, event);
     case 'ask-restore':
       return restoreAsked(draft, event);
+    case 'ask-notice':
+      return noticeAsked(draft, event);
+    case 'ask-withdraw':
+      return withdrawAsked(draft, event);
   }
 }
 
 function settled(draft: Draft, effect: Effect, outcome: Outcome): void {
-  if (effect.kind === 'checkpoint' || effect.kind === 'await-ready')
+  if (isNodeEffect(effect)) drainSettled(draft, effect, outcome);
+  else if (effect.kind === 'checkpoint' || effect.kind === 'await-ready')
     checkpointSettled(draft, effect, outcome);
   else planSettled(draft, effect, outcome);
 }

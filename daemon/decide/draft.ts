@@ -1,9 +1,9 @@
 import type { Note, NoteKind, Reply } from '../vocabulary/decision.ts';
 import type { Effect } from '../vocabulary/effect.ts';
-import type { EpochMs, JobId } from '../vocabulary/job.ts';
+import type { EpochMs, JobId, Millis } from '../vocabulary/job.ts';
 import { runKey } from '../vocabulary/job.ts';
 import type { Policy } from '../vocabulary/policy.ts';
-import type { JobRecord, NodeRecord, State } from '../vocabulary/state.ts';
+import type { JobRecord, NodeRecord, NoticeRecord, OwnDrain, State } from '../vocabulary/state.ts';
 
 /**
  * A decision while it is being made: the state before stays as it is, maps are copied at the first write, and
@@ -20,6 +20,10 @@ export class Draft {
   readonly replies: Reply[] = [];
   #jobs: Map<JobId, JobRecord> | null = null;
   #nodes: Map<string, NodeRecord> | null = null;
+  #notices: Map<string, NoticeRecord> | null = null;
+  ownDrain: OwnDrain | null;
+  /** `plan-time.ts` keeps it here; null: to be counted. */
+  reserveMs: Millis | null = null;
   readonly #before: State;
 
   constructor(before: State, at: EpochMs, policy: Policy) {
@@ -27,6 +31,7 @@ export class Draft {
     this.at = at;
     this.lastAt = before.clock;
     this.policy = policy;
+    this.ownDrain = before.ownDrain;
   }
 
   get jobs(): ReadonlyMap<JobId, JobRecord> {
@@ -35,6 +40,10 @@ export class Draft {
 
   get nodes(): ReadonlyMap<string, NodeRecord> {
     return this.#nodes ?? this.#before.nodes;
+  }
+
+  get notices(): ReadonlyMap<string, NoticeRecord> {
+    return this.#notices ?? this.#before.notices;
   }
 
   /** A record with nothing new in it is none: its reference stays, and the journal has nothing to write. */
@@ -68,6 +77,16 @@ export class Draft {
     this.#nodes.delete(name);
   }
 
+  putNotice(record: NoticeRecord): void {
+    this.#notices ??= new Map(this.#before.notices);
+    this.#notices.set(record.notice.id, record);
+  }
+
+  dropNotice(id: string): void {
+    this.#notices ??= new Map(this.#before.notices);
+    this.#notices.delete(id);
+  }
+
   note(
     level: Note['level'],
     kind: NoteKind,
@@ -81,7 +100,10 @@ export class Draft {
 
   reply(
     requestId: string | null,
-    answer: { actionId: string | null } | { status: number; message: string },
+    answer:
+      | { actionId: string | null }
+      | { noticeId: string; created: boolean }
+      | { status: number; message: string },
   ): void {
     if (requestId === null) return;
     this.replies.push(
@@ -90,7 +112,8 @@ export class Draft {
   }
 
   state(): State {
-    return { clock: this.at, jobs: this.jobs, nodes: this.nodes };
+    const { jobs, nodes, notices, ownDrain } = this;
+    return { clock: this.at, jobs, nodes, notices, ownDrain };
   }
 }
 

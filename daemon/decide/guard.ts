@@ -1,10 +1,14 @@
-import type { JobId } from '../vocabulary/job.ts';
+import type { JobId, Millis } from '../vocabulary/job.ts';
 import type { JobRecord, Plan } from '../vocabulary/state.ts';
 import type { Draft } from './draft.ts';
 import { planEffectId, setPlan } from './plan-step.ts';
 
 /** How long slurmctld may take to take the guard; then the restore goes on without it. */
 const GUARD_WITHIN_MS = 30_000;
+/** Of the time until a deadline the guard gets this part at most: the restore itself matters more. */
+const PART_OF_DEADLINE = 1 / 4;
+/** Time for one try is always well spent: without a guard there may be two copies. */
+const ONE_TRY_MS = 2_000;
 
 /** A guard is wanted where a new job will come, from a run that Slurm could bring back by itself as well. */
 export function needsGuard(draft: Draft, job: JobRecord, plan: Plan): boolean {
@@ -21,7 +25,7 @@ export function askGuard(draft: Draft, job: JobRecord, plan: Plan): void {
     jobId: job.jobId,
     restarts: job.restarts,
     requeue: false,
-    expiresAt: Math.min(draft.at + GUARD_WITHIN_MS, plan.deadline ?? Number.POSITIVE_INFINITY),
+    expiresAt: draft.at + guardWithin(draft, plan),
   });
 }
 
@@ -42,4 +46,13 @@ export function releaseGuard(draft: Draft, jobId: JobId, nextRun: number | null 
     requeue: true,
     expiresAt: Number.MAX_SAFE_INTEGER,
   });
+}
+
+/** How long the guard may take; after a deadline came up it is taken back then. */
+export function guardWithin(draft: Draft, { deadline }: Plan): Millis {
+  if (deadline === null) return GUARD_WITHIN_MS;
+  return Math.min(
+    GUARD_WITHIN_MS,
+    Math.max(ONE_TRY_MS, Math.floor((deadline - draft.at) * PART_OF_DEADLINE)),
+  );
 }

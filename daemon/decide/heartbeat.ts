@@ -4,6 +4,7 @@ import type { HeartbeatState, JobRecord } from '../vocabulary/state.ts';
 import { askCheckpoint, checkpointsUnderWay } from './ask-checkpoint.ts';
 import type { Draft } from './draft.ts';
 import { dropWaiting, noteDropped } from './drop-heartbeat.ts';
+import { LEAVES_IN_PEACE } from './plan-step.ts';
 import { isLive, ruleFor } from './rules.ts';
 import { splayOf } from './splay.ts';
 import { unsavedWork } from './unsaved.ts';
@@ -24,7 +25,7 @@ export const NO_HEARTBEAT: HeartbeatState = {
 
 /** A run that heartbeats go to: it runs, and no restore of it is under way. */
 function wantsHeartbeats(job: JobRecord): boolean {
-  return isLive(job) && (job.plan === null || job.plan.step === 'stranded' || job.plan.step === 'failed');
+  return isLive(job) && (job.plan === null || LEAVES_IN_PEACE.has(job.plan.step));
 }
 
 /** The rule of a run that has due times: also while it is on its way, should it stay after all. */

@@ -1,4 +1,5 @@
-import type { RestoreReason } from '../vocabulary/job.ts';
+import { readDrainReason } from '../vocabulary/drain-reason.ts';
+import type { EpochMs, RestoreReason } from '../vocabulary/job.ts';
 import type { NodeFacts } from '../vocabulary/node.ts';
 import type { Policy } from '../vocabulary/policy.ts';
 
@@ -16,15 +17,33 @@ const UNSCHEDULABLE = ['DRAIN', 'FAIL'];
 /** As much of a drain's reason as is matched: patterns are an admin's, and a reason may be of any length. */
 const REASON_CHARACTERS = 1_000;
 
-/** Why the jobs of a node have to leave it, or null where they may stay. */
-export function reasonToLeave(facts: NodeFacts, policy: Policy): RestoreReason | null {
+export interface Leave {
+  readonly reason: RestoreReason;
+  readonly deadline: EpochMs | null;
+}
+
+/**
+ * Why the jobs of a node have to leave it, or null where they may stay. A drain that the ckptd of that node set tells
+ * of its termination notice; `ignoreOwn`: the notice itself is known here.
+ */
+export function reasonToLeave(
+  facts: NodeFacts,
+  policy: Policy,
+  { ignoreOwn = false }: { ignoreOwn?: boolean } = {},
+): Leave | null {
+  const noticed = facts.flags.includes('DRAIN') ? readDrainReason(facts.reason) : null;
   if (TERMINATING.some((flag) => facts.flags.includes(flag))) {
-    return policy.restore.onTermination ? 'nodeTermination' : null;
+    const deadline = noticed?.deadline ?? null;
+    return policy.restore.onTermination ? { reason: 'nodeTermination', deadline } : null;
+  }
+  if (noticed !== null) {
+    if (ignoreOwn || !policy.restore.onTermination) return null;
+    return { reason: 'nodeTermination', deadline: noticed.deadline };
   }
   if (!UNSCHEDULABLE.some((flag) => facts.flags.includes(flag))) return null;
   const reason = facts.reason.slice(0, REASON_CHARACTERS);
   if (policy.restore.skipReasons.some((pattern) => pattern.test(reason))) return null;
-  return policy.restore.onDrain ? 'nodeUnschedulable' : null;
+  return policy.restore.onDrain ? { reason: 'nodeUnschedulable', deadline: null } : null;
 }
 
 /** Slurm cannot reach the node: what it says of the node's jobs may not be so. */

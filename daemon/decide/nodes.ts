@@ -1,21 +1,21 @@
 import type { NodeFacts } from '../vocabulary/node.ts';
 import type { Draft } from './draft.ts';
-import { takeBack } from './evacuate.ts';
-import { reasonToLeave } from './node-away.ts';
+import { reasonOfNode } from './leaving.ts';
+import { ownNodeSeen } from './own-drain.ts';
 
 /** Slurm's word on a node: it begins or ends an episode, in which the node's jobs leave it. */
 export function nodeSeen(draft: Draft, facts: NodeFacts): void {
   const known = draft.nodes.get(facts.node);
-  const reason = reasonToLeave(facts, draft.policy);
-  const awaySince = reason === null ? null : (known?.awaySince ?? draft.at);
+  ownNodeSeen(draft, facts);
+  const leave = reasonOfNode(draft, facts);
+  const awaySince = leave === null ? null : (known?.awaySince ?? draft.at);
   draft.putNode({ facts, awaySince });
   const details = { node: facts.node, state: [facts.base, ...facts.flags].join('+'), reason: facts.reason };
   if (awaySince !== null && (known?.awaySince ?? null) === null) {
-    draft.note('warn', 'node-away', null, `node ${facts.node} goes away (${reason})`, details);
+    draft.note('warn', 'node-away', null, `node ${facts.node} goes away (${leave?.reason})`, details);
   } else if (awaySince === null && known && known.awaySince !== null) {
     draft.note('info', 'node-back', null, `node ${facts.node} is back`, details);
   }
-  takeBack(draft);
 }
 
 /** The configuration may have changed which states mean that a node goes away. */

@@ -5,8 +5,14 @@ import type { Draft } from './draft.ts';
 
 /** Steps that hold one of `restore.concurrency` places. */
 export const UNDER_WAY: ReadonlySet<PlanStep> = new Set(['guard', 'checkpoint', 'restore', 'end-source']);
+/** Those of them that change the run, or are about to. */
+export const RESTORING: ReadonlySet<PlanStep> = new Set(['guard', 'restore', 'end-source']);
+/** Steps of a run that is still to be brought back. */
+export const AWAITS_RESTORE: ReadonlySet<PlanStep> = new Set(['queued', 'guard', 'checkpoint', 'restore']);
 /** Steps before the restore: nothing was asked for yet that could not be taken back. */
 export const NOT_RESTORED: ReadonlySet<PlanStep> = new Set(['queued', 'guard', 'checkpoint', 'stranded']);
+/** Steps in which nothing is done to the run. */
+export const LEAVES_IN_PEACE: ReadonlySet<PlanStep> = new Set(['stranded', 'failed', 'rehearsed']);
 /** Steps that keep the record of a run that has ended: something is still to be done, or its answer to come. */
 export const KEEPS_RECORD: ReadonlySet<PlanStep> = new Set([
   'queued',
@@ -23,6 +29,15 @@ export function planEffectId(
   plan: Plan,
 ): string {
   return `${what}:${runKey(job.jobId, job.restarts)}:${plan.episode}`;
+}
+
+/** Places that are free for plans in these steps, not counting this job's own. */
+export function freePlaces(draft: Draft, steps: ReadonlySet<PlanStep>, except: JobId | null = null): number {
+  let taken = 0;
+  for (const { jobId, plan } of draft.jobs.values()) {
+    if (plan !== null && jobId !== except && steps.has(plan.step)) taken++;
+  }
+  return draft.policy.restore.concurrency - taken;
 }
 
 export function setPlan(draft: Draft, jobId: JobId, fields: Partial<Plan>): void {

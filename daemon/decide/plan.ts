@@ -9,47 +9,19 @@
  * What moves it: a free place (queued), the outcome of its effect (guard, restore, end-source), the job's
  * checkpoint becoming ready or failing (checkpoint, stranded), or the end of the time for it (checkpoint).
  * A run that is over goes back to `queued` until Slurm said how it ended: a job that completed is not restored.
- * Plans are made in `evacuate.ts`, and end without a restore in `plan-end.ts`.
+ * Plans are made in `evacuate.ts`, hurried by time in `hurry.ts`, and end without a restore in `plan-end.ts`.
+ * `rehearsed` stands beside all that: in a dry run it is said what would be done.
  */
-import type { EpochMs, JobId } from '../vocabulary/job.ts';
+import type { JobId } from '../vocabulary/job.ts';
 import type { JobRecord, Plan } from '../vocabulary/state.ts';
 import { askCheckpoint } from './ask-checkpoint.ts';
 import type { Draft } from './draft.ts';
 import { askGuard, needsGuard } from './guard.ts';
+import { makePlan } from './make-plan.ts';
 import { failPlan, strandPlan } from './plan-end.ts';
-import { planEffectId, setPlan } from './plan-step.ts';
+import { freePlaces, planEffectId, RESTORING, setPlan, UNDER_WAY } from './plan-step.ts';
+import { finalCheckpointFits, waitUntil } from './plan-time.ts';
 import { awaitsVerdict } from './rules.ts';
-
-/** A final checkpoint is taken to need one and a half times what the last one took, and this. */
-const CHECKPOINT_MARGIN_MS = 2_000;
-/** The restore call itself has to fit before the deadline as well. */
-const RESTORE_RESERVE_MS = 2_000;
-/** Without a deadline, a run that has a ready checkpoint waits this long for a newer one at least. */
-const PATIENCE_MS = 60_000;
-
-export function makePlan(
-  draft: Draft,
-  job: JobRecord,
-  why: Pick<Plan, 'node' | 'reason'> & Partial<Pick<Plan, 'deadline' | 'actionId' | 'requestId'>>,
-): void {
-  const plan: Plan = {
-    episode: draft.at,
-    deadline: null,
-    step: 'queued',
-    guarded: false,
-    waitUntil: null,
-    actionId: null,
-    requestId: null,
-    problem: null,
-    ...why,
-  };
-  draft.change(job.jobId, { plan, heartbeat: { ...job.heartbeat, waiting: false } });
-  const whence = plan.node === null ? 'by hand' : `node ${plan.node} goes away`;
-  draft.note('info', 'plan-made', job, `the run is to be brought to another node: ${whence}`, {
-    node: plan.node,
-    reason: plan.reason,
-  });
-}
 
 /** A place is free: the plan begins. */
 export function beginPlan(draft: Draft, job: JobRecord, plan: Plan): void {
@@ -64,40 +36,47 @@ export function seekCheckpoint(draft: Draft, jobId: JobId): void {
   if (!job || !plan) return;
   if (awaitsVerdict(job)) return holdPlan(draft, jobId);
   if (plan.actionId !== null) return sendRestore(draft, job, plan, plan.actionId);
-  if (job.checkpoint === null && !finalCheckpointFits(draft, job, plan))
-    return chooseCheckpoint(draft, jobId);
-  setPlan(draft, jobId, { step: 'checkpoint', waitUntil: waitUntil(draft, job, plan) });
-  if (job.checkpoint === null) askCheckpoint(draft, jobId, { reason: 'manual', acceptBy: plan.deadline });
+  if (!finalCheckpointFits(draft, job, plan)) return chooseCheckpoint(draft, jobId);
+  // It began where it needed none, beside all the places, and its deadline is another since.
+  if (freePlaces(draft, UNDER_WAY, jobId) <= 0) return holdPlan(draft, jobId);
+  if (job.checkpoint === null) {
+    // A deadline that is over may be a clock's fault, and there is nothing else to be done for the run.
+    const acceptBy = plan.deadline !== null && plan.deadline > draft.at ? plan.deadline : null;
+    askCheckpoint(draft, jobId, { reason: 'manual', acceptBy });
+  }
+  awaitFinal(draft, jobId);
+}
+
+/** Waits for the final checkpoint under way, or does not, where it cannot be ready in time. */
+export function awaitFinal(draft: Draft, jobId: JobId): void {
+  const job = draft.jobs.get(jobId);
+  const plan = job?.plan;
+  if (!job || !plan) return;
+  const until = finalCheckpointFits(draft, job, plan) ? waitUntil(draft, job, plan) : draft.at;
+  if (until !== null && until <= draft.at) return chooseCheckpoint(draft, jobId);
+  setPlan(draft, jobId, { step: 'checkpoint', waitUntil: until });
 }
 
 export function holdPlan(draft: Draft, jobId: JobId): void {
   setPlan(draft, jobId, { step: 'queued', waitUntil: null });
 }
 
-function finalCheckpointFits(draft: Draft, job: JobRecord, plan: Plan): boolean {
-  if (!draft.policy.restore.finalCheckpoint || job.endedAt !== null) return false;
-  if (job.ready !== null && job.heartbeat.penalty > 0) return false;
-  if (plan.deadline === null) return true;
-  if (job.ready === null) return plan.deadline > draft.at;
-  return draft.at + job.ready.tookMs * 1.5 + CHECKPOINT_MARGIN_MS <= plan.deadline - RESTORE_RESERVE_MS;
-}
-
-/** Null: as long as it takes, since there is nothing else to restore from. Never now: time has to pass for it. */
-function waitUntil(draft: Draft, job: JobRecord, plan: Plan): EpochMs | null {
-  if (plan.deadline !== null) return Math.max(draft.at + 1, plan.deadline - RESTORE_RESERVE_MS);
-  return job.ready === null ? null : draft.at + Math.max(PATIENCE_MS, job.ready.tookMs * 5);
-}
-
 /** The newest ready checkpoint, or the plan is stranded until one becomes ready. */
-function chooseCheckpoint(draft: Draft, jobId: JobId): void {
+export function chooseCheckpoint(draft: Draft, jobId: JobId): void {
   const job = draft.jobs.get(jobId);
   const plan = job?.plan;
   if (!job || !plan) return;
   if (awaitsVerdict(job)) return holdPlan(draft, jobId);
-  if (job.ready !== null) return sendRestore(draft, job, plan, job.ready.actionId);
+  if (job.ready !== null) return restoreFrom(draft, job, plan, job.ready.actionId);
   const problem = plan.problem ?? 'there is no checkpoint of it that is ready';
   if (job.endedAt !== null) failPlan(draft, job, plan, problem);
   else strandPlan(draft, job, plan, problem);
+}
+
+/** At once, if a place is free: runs that need no final checkpoint do not wait for those that do. */
+function restoreFrom(draft: Draft, job: JobRecord, plan: Plan, actionId: string): void {
+  if (freePlaces(draft, RESTORING, job.jobId) > 0) return sendRestore(draft, job, plan, actionId);
+  setPlan(draft, job.jobId, { step: 'queued', actionId, waitUntil: null });
 }
 
 function sendRestore(draft: Draft, job: JobRecord, plan: Plan, actionId: string): void {
@@ -133,13 +112,4 @@ export function checkpointFailed(draft: Draft, jobId: JobId, message: string): v
   if (draft.jobs.get(jobId)?.plan?.step !== 'checkpoint') return;
   setPlan(draft, jobId, { problem: `its final checkpoint failed: ${message}` });
   chooseCheckpoint(draft, jobId);
-}
-
-/** Time moves plans whose final checkpoint took too long. */
-export function hurryPlans(draft: Draft): void {
-  for (const { jobId, plan } of draft.jobs.values()) {
-    if (plan?.step !== 'checkpoint' || plan.waitUntil === null || plan.waitUntil > draft.at) continue;
-    setPlan(draft, jobId, { problem: 'its final checkpoint was not ready in time' });
-    chooseCheckpoint(draft, jobId);
-  }
 }

@@ -1,6 +1,6 @@
 import type { JobFacts, JobOverride } from '../vocabulary/job.ts';
+import { ruleOf } from '../vocabulary/job-rule.ts';
 import type { HeartbeatRule, Policy } from '../vocabulary/policy.ts';
-import { MATCH_FIELDS } from '../vocabulary/policy.ts';
 import type { JobRecord } from '../vocabulary/state.ts';
 
 /**
@@ -30,7 +30,7 @@ export function wasLost(job: JobRecord): boolean {
 export function ruleFor(job: JobRecord, policy: Policy): HeartbeatRule | null {
   const { facts } = job;
   if (facts === null || job.override.off) return null;
-  const rule = policy.rules.find((r) => MATCH_FIELDS.every((f) => globMatches(r.match[f] ?? '*', facts[f])));
+  const rule = ruleOf(policy.rules, facts);
   return rule?.enabled ? overridden(rule.heartbeat, job.override) : null;
 }
 
@@ -40,31 +40,4 @@ function overridden(rule: HeartbeatRule, override: JobOverride): HeartbeatRule {
     ...(override.every === undefined ? {} : { trigger: { every: override.every } }),
     ...(override.kind === undefined ? {} : { kind: override.kind }),
   };
-}
-
-/**
- * Shell-like globs: `*` any run of characters, `?` one; everything else is itself. At most pattern × text steps, since
- * the text is what users choose.
- */
-export function globMatches(pattern: string, text: string): boolean {
-  let p = 0;
-  let t = 0;
-  let star = -1;
-  let retry = 0;
-  while (t < text.length) {
-    if (pattern[p] === '*') {
-      star = p++;
-      retry = t;
-    } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === text[t])) {
-      p++;
-      t++;
-    } else if (star >= 0) {
-      p = star + 1;
-      t = ++retry;
-    } else {
-      return false;
-    }
-  }
-  while (pattern[p] === '*') p++;
-  return p === pattern.length;
 }

@@ -2,8 +2,10 @@ import type { JobId } from '../vocabulary/job.ts';
 import type { JobRecord } from '../vocabulary/state.ts';
 import type { Draft } from './draft.ts';
 import { NO_HEARTBEAT } from './heartbeat.ts';
+import { makePlan } from './make-plan.ts';
 import { unreachable } from './node-away.ts';
-import { holdPlan, makePlan } from './plan.ts';
+import { noteDry } from './note-dry.ts';
+import { holdPlan } from './plan.ts';
 import { dropPlan, endPlan } from './plan-end.ts';
 import { KEEPS_RECORD, NOT_RESTORED, planEffectId } from './plan-step.ts';
 import { ruleFor, wasLost } from './rules.ts';
@@ -20,12 +22,17 @@ export function endRun(draft: Draft, jobId: JobId, endedAs: string): void {
 /** Slurm gave the run up and does not requeue it: its last checkpoint is all that is left. */
 function nodeFailure(draft: Draft, job: JobRecord, endedAs: string): void {
   const { plan } = job;
-  if (plan === null) {
+  if (plan === null || plan.step === 'rehearsed') {
     const ownNode = draft.nodes.get(draft.policy.node)?.facts;
     if (ruleFor(job, draft.policy) === null) return;
     // Of a node that Slurm cannot reach the processes may still run: bringing the job back could make two of it.
     const hopeful = job.ready !== null || job.checkpoint !== null;
     if (!hopeful || !draft.policy.restore.onDrain || unreachable(ownNode)) return lost(draft, job, endedAs);
+    if (draft.policy.restore.dryRun) {
+      const details = { action_id: job.ready?.actionId ?? null, reason: 'nodeUnschedulable' };
+      noteDry(draft, job, 'a restore of its last checkpoint would be asked for (nodeUnschedulable)', details);
+      return lost(draft, job, endedAs);
+    }
     return makePlan(draft, job, { node: null, reason: 'nodeUnschedulable' });
   }
   if (plan.step === 'failed') return lost(draft, job, endedAs);

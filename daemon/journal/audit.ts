@@ -1,3 +1,4 @@
+import { isNodeEffect } from '../vocabulary/effect.ts';
 import type { DaemonEvent } from '../vocabulary/event.ts';
 import { runKey } from '../vocabulary/job.ts';
 import type { HistoryLine } from './entries.ts';
@@ -13,6 +14,8 @@ const ALWAYS: ReadonlySet<DaemonEvent['type']> = new Set([
   'epilog',
   'ask-checkpoint',
   'ask-restore',
+  'ask-notice',
+  'ask-withdraw',
 ]);
 
 export function mustBeOnRecord(event: DaemonEvent): boolean {
@@ -49,8 +52,7 @@ export function eventLine(event: DaemonEvent): NewLine {
       const why = 'message' in outcome ? { why: clip(outcome.message) } : {};
       return {
         ...line,
-        jobId: effect.jobId,
-        run: runKey(effect.jobId, effect.restarts),
+        ...(isNodeEffect(effect) ? {} : { jobId: effect.jobId, run: runKey(effect.jobId, effect.restarts) }),
         message: `${effect.kind}: ${outcome.type}`,
         details: { effectId: effect.id, ...why },
       };
@@ -68,6 +70,18 @@ export function eventLine(event: DaemonEvent): NewLine {
         jobId: event.jobId,
         message: 'restore asked for by hand',
         details: { actionId: event.actionId },
+      };
+    case 'notices':
+      return { ...line, message: `${clip(event.source)} has ${event.standing.length} notices` };
+    case 'ask-notice': {
+      const { id, kind, deadline, dryRun } = event.notice;
+      return { ...line, message: 'notice given by hand', details: { id, kind, deadline, dryRun } };
+    }
+    case 'ask-withdraw':
+      return {
+        ...line,
+        message: 'notice taken back by hand',
+        details: { id: clip(event.noticeId) },
       };
     case 'slot':
       return { ...line, message: `schedule ${clip(event.schedule)} fired` };

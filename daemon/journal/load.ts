@@ -2,12 +2,12 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { GenericSchema } from 'valibot';
 import type { Log } from '../system/ports.ts';
 import type { Effect } from '../vocabulary/effect.ts';
-import type { JobRecord, NodeRecord, State } from '../vocabulary/state.ts';
+import type { JobRecord, NodeRecord, NoticeRecord, OwnDrain, State } from '../vocabulary/state.ts';
 import type { OutboxEntry } from './entries.ts';
-import { effectRecord, jobRecord, nodeRecord, readRecord } from './records.ts';
+import { effectRecord, jobRecord, nodeRecord, noticeRecord, ownDrain, readRecord } from './records.ts';
 
 export interface Loaded {
-  /** Null when nothing was ever committed. Jobs come in the order of their ids, nodes of their names. */
+  /** Null when nothing was ever committed. Jobs and notices come in the order of their ids, nodes of their names. */
   readonly state: State | null;
   /** In the order in which they were decided. */
   readonly outbox: OutboxEntry[];
@@ -59,6 +59,18 @@ export function loadAll(db: DatabaseSync, log: Log): Loaded {
     { table: 'node', keyColumn: 'node', sql: 'SELECT node AS key, record AS json FROM node ORDER BY node' },
     nodeRecord,
   );
+  const notices = read<NoticeRecord, { key: string; json: string }>(
+    { table: 'notice', keyColumn: 'id', sql: 'SELECT id AS key, record AS json FROM notice ORDER BY id' },
+    noticeRecord,
+  );
+  const [drain] = read<OwnDrain, { key: string; json: string }>(
+    {
+      table: 'meta',
+      keyColumn: 'key',
+      sql: "SELECT key, value AS json FROM meta WHERE key = 'ownDrain'",
+    },
+    ownDrain,
+  );
   const effects = read<Effect, EffectRow>({ table: 'effect', keyColumn: 'id', sql: UNSETTLED }, effectRecord);
   const clock = db.prepare("SELECT value FROM meta WHERE key = 'clock'").get() as
     | { value: string }
@@ -72,6 +84,8 @@ export function loadAll(db: DatabaseSync, log: Log): Loaded {
             clock: Number(clock.value),
             jobs: new Map(jobs.map(({ row, value }) => [row.key, value])),
             nodes: new Map(nodes.map(({ row, value }) => [row.key, value])),
+            notices: new Map(notices.map(({ row, value }) => [row.key, value])),
+            ownDrain: drain?.value ?? null,
           },
     outbox: effects.map(({ row: { createdAt, attempts, startedAt }, value }) => ({
       effect: value,

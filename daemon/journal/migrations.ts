@@ -32,6 +32,8 @@ const MIGRATIONS: readonly string[] = [
      details TEXT NOT NULL
    ) STRICT;
    CREATE INDEX history_job ON history (job_id, seq);`,
+  // Termination notices. The drain that they led to is one record, and stands in `meta`.
+  `CREATE TABLE notice (id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
 ];
 
 export const NEWEST_VERSION = MIGRATIONS.length;

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { Effect } from '../vocabulary/effect.ts';
-import { CHECKPOINT_KINDS } from '../vocabulary/job.ts';
-import type { JobRecord, NodeRecord } from '../vocabulary/state.ts';
+import { CHECKPOINT_KINDS, type RunKey } from '../vocabulary/job.ts';
+import type { JobRecord, NodeRecord, NoticeRecord, OwnDrain } from '../vocabulary/state.ts';
 
 /**
  * The shapes of the rows' JSON. `decide` trusts its state, so a row that an older ckptd, a bad disk or an editor left
@@ -93,6 +93,7 @@ export const jobRecord = shapeOf<JobRecord>()(
           'restore',
           'end-source',
           'stranded',
+          'rehearsed',
           'done',
           'failed',
         ]),
@@ -116,7 +117,33 @@ export const nodeRecord = shapeOf<NodeRecord>()(
   }),
 );
 
+const runName = v.custom<RunKey>((value) => typeof value === 'string' && /^\d+\.\d+$/.test(value));
+
+export const noticeRecord = shapeOf<NoticeRecord>()(
+  v.object({
+    notice: v.object({
+      id: v.string(),
+      source: v.string(),
+      kind: v.picklist(['termination', 'rebalance']),
+      deadline: v.nullable(time),
+      reason: v.string(),
+      dryRun: v.boolean(),
+    }),
+    seenAt: time,
+    waiting: v.pipe(v.array(runName), v.readonly()),
+  }),
+);
+
+export const ownDrain = shapeOf<OwnDrain>()(
+  v.object({
+    reason: v.string(),
+    step: v.picklist(['setting', 'set', 'foreign', 'failed', 'lifting', 'lifted']),
+    effectId: v.string(),
+  }),
+);
+
 const run = { id: v.string(), jobId, restarts: v.number() };
+const drain = { id: v.string(), node: v.string(), reason: v.string() };
 
 export const effectRecord = shapeOf<Effect>()(
   v.variant('kind', [
@@ -139,6 +166,8 @@ export const effectRecord = shapeOf<Effect>()(
     }),
     v.object({ kind: v.literal('guard'), ...run, requeue: v.boolean(), expiresAt: time }),
     v.object({ kind: v.literal('end-source'), ...run }),
+    v.object({ kind: v.literal('drain-node'), ...drain }),
+    v.object({ kind: v.literal('undrain-node'), ...drain }),
   ]),
 );
 

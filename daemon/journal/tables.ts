@@ -11,6 +11,7 @@ export function prepareTables(db: DatabaseSync) {
     putMeta: db.prepare(
       'INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
     ),
+    dropMeta: db.prepare('DELETE FROM meta WHERE key = ?'),
     putJob: db.prepare(
       'INSERT INTO job VALUES (?, ?) ON CONFLICT (job_id) DO UPDATE SET record = excluded.record',
     ),
@@ -19,6 +20,10 @@ export function prepareTables(db: DatabaseSync) {
       'INSERT INTO node VALUES (?, ?) ON CONFLICT (node) DO UPDATE SET record = excluded.record',
     ),
     dropNode: db.prepare('DELETE FROM node WHERE node = ?'),
+    putNotice: db.prepare(
+      'INSERT INTO notice VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record',
+    ),
+    dropNotice: db.prepare('DELETE FROM notice WHERE id = ?'),
     addEffect: db.prepare(
       'INSERT INTO effect (id, effect, created_at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING',
     ),
@@ -60,6 +65,13 @@ export function writeAll(tables: Tables, { before, after, ...all }: Unwritten): 
   const nodes = difference(before.nodes, after.nodes);
   for (const [node, record] of nodes.put) tables.putNode.run(node, JSON.stringify(record));
   for (const node of nodes.gone) tables.dropNode.run(node);
+  const notices = difference(before.notices, after.notices);
+  for (const [id, record] of notices.put) tables.putNotice.run(id, JSON.stringify(record));
+  for (const id of notices.gone) tables.dropNotice.run(id);
+  if (after.ownDrain !== before.ownDrain) {
+    if (after.ownDrain === null) tables.dropMeta.run('ownDrain');
+    else tables.putMeta.run('ownDrain', JSON.stringify(after.ownDrain));
+  }
   tables.putMeta.run('clock', JSON.stringify(after.clock));
 
   const added = new Set<string>();

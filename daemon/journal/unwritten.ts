@@ -29,7 +29,9 @@ export function unwrittenOf({ event, before, after, effects, settled, history }:
     settlements.length > 0 ||
     history.length > 0 ||
     differs(before.jobs, after.jobs) ||
-    differs(before.nodes, after.nodes);
+    differs(before.nodes, after.nodes) ||
+    differs(before.notices, after.notices) ||
+    before.ownDrain !== after.ownDrain;
   if (!changes && !mustBeOnRecord(event)) return null;
   const lines = history.length > 0 ? history : [eventLine(event)];
   return {

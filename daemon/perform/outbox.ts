@@ -1,12 +1,12 @@
 /*
  * The effects under way in this process. Each is performed once here, however often it is handed in; those of
- * one job that change its run in Slurm keep their order; a recall reaches the one that is performed. What ends
+ * one job that change its run in Slurm, and those that change the node, keep their order; a recall reaches the one that is performed. What ends
  * with the process stays unsettled in the journal, and the next process takes it up.
  */
-import type { Effect } from '../vocabulary/effect.ts';
+import { type Effect, isNodeEffect } from '../vocabulary/effect.ts';
 import type { EpochMs, JobId } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
-import { isOrdered, perform } from './perform.ts';
+import { laneOf, perform } from './perform.ts';
 import type { PerformPorts } from './ports.ts';
 
 export interface Outbox {
@@ -27,7 +27,7 @@ export interface OutboxPorts extends PerformPorts {
 
 export function createOutbox(ports: OutboxPorts): Outbox {
   const running = new Map<string, { recall: AbortController; end: Promise<void> }>();
-  const lanes = new Map<JobId, Promise<void>>();
+  const lanes = new Map<JobId | 'node', Promise<void>>();
 
   async function run(effect: Effect, sentBefore: EpochMs | null, recall: AbortSignal, turn: Promise<void>) {
     await turn;
@@ -46,7 +46,8 @@ export function createOutbox(ports: OutboxPorts): Outbox {
       return await act();
     } catch (error) {
       if (ports.signal.aborted) return null;
-      ports.log.error({ err: error, effect: effect.id, job_id: effect.jobId }, 'performing an effect threw');
+      const job = isNodeEffect(effect) ? {} : { job_id: effect.jobId };
+      ports.log.error({ err: error, effect: effect.id, ...job }, 'performing an effect threw');
       return { type: 'unavailable', message: error instanceof Error ? error.message : String(error) };
     }
   }
@@ -55,13 +56,14 @@ export function createOutbox(ports: OutboxPorts): Outbox {
     take(effect, sentBefore) {
       if (running.has(effect.id)) return;
       const recall = new AbortController();
-      const lane = isOrdered(effect) ? (lanes.get(effect.jobId) ?? Promise.resolve()) : Promise.resolve();
-      const end = run(effect, sentBefore, recall.signal, lane);
+      const lane = laneOf(effect);
+      const turn = (lane === null ? null : lanes.get(lane)) ?? Promise.resolve();
+      const end = run(effect, sentBefore, recall.signal, turn);
       running.set(effect.id, { recall, end });
-      if (!isOrdered(effect)) return;
-      lanes.set(effect.jobId, end);
+      if (lane === null) return;
+      lanes.set(lane, end);
       void end.then(() => {
-        if (lanes.get(effect.jobId) === end) lanes.delete(effect.jobId);
+        if (lanes.get(lane) === end) lanes.delete(lane);
       });
     },
     recall: (effectId) => running.get(effectId)?.recall.abort(),

@@ -1,6 +1,8 @@
-import type { Effect } from '../vocabulary/effect.ts';
+import { type Effect, isNodeEffect } from '../vocabulary/effect.ts';
+import type { JobId } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
 import { performAwaitReady, performCheckpoint } from './checkpoint.ts';
+import { performDrainNode, performUndrainNode } from './drain-node.ts';
 import type { Performance, PerformPorts } from './ports.ts';
 import { performRestore } from './restore.ts';
 import { performEndSource, performGuard } from './slurm-effects.ts';
@@ -22,10 +24,16 @@ export function perform(ports: PerformPorts, p: Performance): Promise<Outcome> {
       return performGuard(ports, { ...p, effect: p.effect });
     case 'end-source':
       return performEndSource(ports, { ...p, effect: p.effect });
+    case 'drain-node':
+      return performDrainNode(ports, { ...p, effect: p.effect });
+    case 'undrain-node':
+      return performUndrainNode(ports, { ...p, effect: p.effect });
   }
 }
 
-/** Effects that change a run in Slurm are performed one after the other for each job. */
-export function isOrdered(effect: Effect): boolean {
-  return effect.kind === 'guard' || effect.kind === 'restore' || effect.kind === 'end-source';
+/** Effects that change a run, or the node, in Slurm are performed one after the other for each; null for others. */
+export function laneOf(effect: Effect): JobId | 'node' | null {
+  if (isNodeEffect(effect)) return 'node';
+  const changes = effect.kind === 'guard' || effect.kind === 'restore' || effect.kind === 'end-source';
+  return changes ? effect.jobId : null;
 }

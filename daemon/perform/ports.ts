@@ -10,6 +10,7 @@ import type {
   Millis,
   RestoreReason,
 } from '../vocabulary/job.ts';
+import type { NodeFacts } from '../vocabulary/node.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
 
 /** The API of the seeds, as `api/` speaks it. */
@@ -48,6 +49,9 @@ export type RestoreAttempt =
 /** Slurm's word on one job, just now. */
 export type JobLookup = JobFacts | 'absent' | { readonly unavailable: string };
 
+/** Slurm's word on one node, just now. */
+export type NodeLookup = NodeFacts | 'absent' | { readonly unavailable: string };
+
 /** Whether a restore whose answer never came has happened all the same. */
 export type RestoredLook =
   | { readonly type: 'happened'; readonly message: string }
@@ -59,6 +63,10 @@ export interface SlurmActions {
   lookup(jobId: JobId, signal: AbortSignal): Promise<JobLookup>;
   setRequeue(jobId: JobId, restarts: number, requeue: boolean, signal: AbortSignal): Promise<Outcome>;
   endRun(jobId: JobId, restarts: number, signal: AbortSignal): Promise<Outcome>;
+  lookNode(node: string, signal: AbortSignal): Promise<NodeLookup>;
+  /** One `scontrol update`: `done` says that slurmctld took it. */
+  drainNode(node: string, reason: string, signal: AbortSignal): Promise<Outcome>;
+  undrainNode(node: string, signal: AbortSignal): Promise<Outcome>;
   lookForRestored(
     run: { readonly jobId: JobId; readonly restarts: number; readonly since: EpochMs },
     signal: AbortSignal,

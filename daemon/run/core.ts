@@ -6,6 +6,7 @@ import { createOutbox, type Outbox } from '../perform/outbox.ts';
 import type { Clock, Log } from '../system/ports.ts';
 import type { Note, NoteKind } from '../vocabulary/decision.ts';
 import type { EpochMs, Millis } from '../vocabulary/job.ts';
+import type { State } from '../vocabulary/state.ts';
 import { createAlarmClock } from './alarm-clock.ts';
 import { createLoop, type Loop } from './loop.ts';
 import { Reach } from './reach.ts';
@@ -22,6 +23,8 @@ export interface Core {
   readonly requests: Requests;
   /** How often each kind of note was made, since the process started. */
   readonly notes: ReadonlyMap<NoteKind, number>;
+  /** Called with the state after every event. */
+  readonly watchers: Set<(state: State) => void>;
 }
 
 export interface CorePorts {
@@ -43,6 +46,7 @@ export function startCore(config: Config, { clock, log, env, signal, resources }
   const loaded = journal.load();
   const requests = createRequests();
   const notes = new Map<NoteKind, number>();
+  const watchers = new Set<(state: State) => void>();
   const reach = new Reach(config, { clock, log, env, state: () => loop.state });
   resources.defer(() => reach.close());
   const outbox = createOutbox({
@@ -69,13 +73,16 @@ export function startCore(config: Config, { clock, log, env, signal, resources }
     },
     onReply: requests.answer,
     wake: alarm.set,
+    onState: (state) => {
+      for (const watch of watchers) watch(state);
+    },
   });
   // First what was left, so that the start can recall it, and what it adds for the same job comes after it.
   loop.resume(loaded.outbox);
   loop.handle({ type: 'started', at: clock.now() });
   const pruning = setInterval(() => prune(journal, log, clock.now()), PRUNE_EVERY_MS);
   resources.defer(() => clearInterval(pruning));
-  return { loop, journal, outbox, reach, requests, notes };
+  return { loop, journal, outbox, reach, requests, notes, watchers };
 }
 
 /** Without the mark a crash now could make this effect twice; without the effect a job could be lost. */

@@ -4,7 +4,7 @@ import type { Clock, Log } from '../system/ports.ts';
 import type { Core } from './core.ts';
 import { socketHandlers } from './handlers.ts';
 import { metricsText } from './metrics.ts';
-import { nodesView, statusLine } from './views.ts';
+import { nodesView, noticesView, ownDrainView, statusLine } from './views.ts';
 import type { Watching } from './watching.ts';
 
 export interface FrontPorts {
@@ -52,6 +52,9 @@ export async function openFront({ core, clock, log, version, config, watching }:
         api: config().api.url,
         status: line(),
         nodes: nodesView(loop.state.nodes),
+        notices: noticesView(loop.state.notices),
+        drain: ownDrainView(loop.state.ownDrain),
+        dry_run: config().restore.dryRun,
         effects: outbox.underWay(),
         problems: problems(),
       }),
@@ -65,6 +68,7 @@ export async function openFront({ core, clock, log, version, config, watching }:
           journalFailing: loop.journalFailing,
           slurmAway: slurmAway(),
           turns: loop.turns,
+          sources: watching()?.notices() ?? [],
         }),
       healthy: () => ({ ok: !loop.journalFailing, message: problems().join(', ') || 'ok' }),
     }),

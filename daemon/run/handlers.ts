@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Journal } from '../journal/journal.ts';
+import { makeNotice } from '../sources/notices/notice.ts';
 import type { SocketHandlers } from '../sources/socket/handlers.ts';
 import type { Clock } from '../system/ports.ts';
 import type { JobId } from '../vocabulary/job.ts';
 import type { Loop } from './loop.ts';
 import type { Requests } from './requests.ts';
-import { historyView, jobsView } from './views.ts';
+import { historyView, jobsView, noticesView } from './views.ts';
 
 export interface HandlerPorts {
   readonly loop: Loop;
@@ -49,6 +50,26 @@ export function socketHandlers(ports: HandlerPorts): SocketHandlers {
       loop.handle({ type: 'ask-restore', at: clock.now(), jobId, actionId, requestId });
       return answer;
     },
+    notice({ deadline, inMs, ...wish }, signal) {
+      const requestId = randomUUID();
+      const answer = requests.wait(requestId, signal);
+      const at = clock.now();
+      const notice = makeNotice({
+        ...wish,
+        source: 'socket',
+        name: requestId,
+        deadline: inMs === null ? deadline : at + inMs,
+      });
+      loop.handle({ type: 'ask-notice', at, notice, requestId });
+      return answer;
+    },
+    withdraw(noticeId, signal) {
+      const requestId = randomUUID();
+      const answer = requests.wait(requestId, signal);
+      loop.handle({ type: 'ask-withdraw', at: clock.now(), noticeId, requestId });
+      return answer;
+    },
+    notices: () => noticesView(loop.state.notices),
     status: ports.status,
     jobs: () => jobsView(loop.state),
     history: (query) => historyView(ports.journal.history(query)),

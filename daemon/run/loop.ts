@@ -39,6 +39,8 @@ export interface LoopPorts {
   readonly onReply: (reply: Reply) => void;
   /** Sees to it that a `tick` is handled at that time. */
   readonly wake: (at: EpochMs | null) => void;
+  /** After each event. */
+  readonly onState?: (state: State) => void;
 }
 
 export function createLoop(initial: State, firstPolicy: Policy, ports: LoopPorts): Loop {
@@ -98,6 +100,7 @@ export function createLoop(initial: State, firstPolicy: Policy, ports: LoopPorts
       for (const id of decision.recalls) ports.outbox.recall(id);
       for (const reply of decision.replies) ports.onReply(reply);
       ports.wake(decision.wakeAt);
+      ports.onState?.(state);
     },
     resume(left) {
       for (const { effect, startedAt } of left) ports.outbox.take(effect, startedAt);

@@ -1,4 +1,5 @@
 import type { CounterSample } from '../perform/api/counters.ts';
+import type { SourceCounters } from '../sources/notices/watch-notices.ts';
 import { exposition, type Metric, type Sample } from '../sources/socket/exposition.ts';
 import type { SocketCounters } from '../sources/socket/listen.ts';
 import type { CommandCounter } from '../system/command-counters.ts';
@@ -15,6 +16,8 @@ export interface Measured {
   readonly journalFailing: boolean;
   readonly slurmAway: boolean;
   readonly turns: number;
+  /** The sources of notices. */
+  readonly sources: readonly SourceCounters[];
 }
 
 /** `GET /metrics`. */
@@ -23,6 +26,7 @@ export function metricsText(measured: Measured): string {
   const cpu = process.cpuUsage();
   return exposition([
     gauge('ckptd_jobs', 'Jobs that this daemon owns, by state.', jobsByState(measured.state)),
+    gauge('ckptd_notices', 'Notices that stand, by source and kind.', noticesStanding(measured.state)),
     counter(
       'ckptd_notes_total',
       'What the daemon did or had to let go, by kind.',
@@ -36,6 +40,7 @@ export function metricsText(measured: Measured): string {
     ),
     gauge('ckptd_slurm_away', '1 while Slurm does not answer.', one(Number(measured.slurmAway))),
     counter('ckptd_events_total', 'Events handled.', one(measured.turns)),
+    ...sourceMetrics(measured.sources),
     ...commandMetrics(measured.commands),
     ...apiMetrics(measured.api),
     counter('ckptd_socket_requests_total', 'Requests on the Unix socket.', one(socket?.requests ?? 0)),
@@ -52,6 +57,38 @@ function jobsByState(state: State): Sample[] {
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return byLabel('state', counts);
+}
+
+function noticesStanding(state: State): Sample[] {
+  const groups = Map.groupBy(state.notices.values(), ({ notice }) => `${notice.source} ${notice.kind}`);
+  return [...groups.values()].flatMap((records) => {
+    const [first] = records;
+    if (first === undefined) return [];
+    const { source, kind } = first.notice;
+    return [{ labels: { source, kind }, value: records.length }];
+  });
+}
+
+function sourceMetrics(sources: readonly SourceCounters[]): Metric[] {
+  const of = (value: (source: SourceCounters) => number): Sample[] =>
+    sources.map((each) => ({ labels: { source: each.source }, value: value(each) }));
+  return [
+    counter(
+      'ckptd_notice_requests_total',
+      'Looks at the sources of notices.',
+      of(({ requests }) => requests),
+    ),
+    counter(
+      'ckptd_notice_errors_total',
+      'Of them without an answer that makes sense.',
+      of(({ errors }) => errors),
+    ),
+    gauge(
+      'ckptd_notice_source_away',
+      '1 while a source of notices does not answer.',
+      of(({ awaySince }) => Number(awaySince !== null)),
+    ),
+  ];
 }
 
 function commandMetrics(commands: Measured['commands']): Metric[] {

@@ -52,6 +52,9 @@ export class Reach {
       setRequeue: (jobId, restarts, requeue, signal) =>
         this.#way.slurm.setRequeue(jobId, restarts, requeue, signal),
       endRun: (jobId, restarts, signal) => this.#way.slurm.endRun(jobId, restarts, signal),
+      lookNode: (node, signal) => this.#way.slurm.lookNode(node, signal),
+      drainNode: (node, reason, signal) => this.#way.slurm.drainNode(node, reason, signal),
+      undrainNode: (node, signal) => this.#way.slurm.undrainNode(node, signal),
       lookForRestored: (run, signal) => this.#way.slurm.lookForRestored(run, signal),
     };
   }

@@ -34,6 +34,8 @@ export function createRequests(): Requests {
 }
 
 function asAnswer(reply: Reply): ManualAnswer {
+  if (reply.ok && 'noticeId' in reply)
+    return { status: reply.created ? 201 : 200, body: { id: reply.noticeId } };
   if (reply.ok) return { status: 200, body: { action_id: reply.actionId } };
   return { status: reply.status, body: { message: reply.message, code: String(reply.status) } };
 }

@@ -1,5 +1,6 @@
 import type { HistoryLine } from '../journal/entries.ts';
-import type { NodeRecord, State } from '../vocabulary/state.ts';
+import type { Notice } from '../vocabulary/notice.ts';
+import type { NodeRecord, NoticeRecord, OwnDrain, State } from '../vocabulary/state.ts';
 
 /** `GET /v1/jobs`: one object a job, times as ISO 8601. */
 export function jobsView(state: State): object[] {
@@ -27,7 +28,13 @@ export function jobsView(state: State): object[] {
       taken: iso(ready.takenAt),
       took_ms: ready.tookMs,
     },
-    plan: plan && { step: plan.step, reason: plan.reason, node: plan.node, problem: plan.problem },
+    plan: plan && {
+      step: plan.step,
+      reason: plan.reason,
+      node: plan.node,
+      deadline: iso(plan.deadline),
+      problem: plan.problem,
+    },
   }));
 }
 
@@ -39,6 +46,25 @@ export function nodesView(nodes: ReadonlyMap<string, NodeRecord>): object[] {
     reason: facts.reason,
     away_since: iso(awaySince),
   }));
+}
+
+/** The notices that stand: `GET /v1/notices`, and part of `GET /v1/status`. */
+export function noticesView(notices: ReadonlyMap<string, NoticeRecord>): object[] {
+  return [...notices.values()].map(({ notice, seenAt, waiting }) => ({
+    id: notice.id,
+    source: notice.source,
+    kind: notice.kind,
+    deadline: iso(notice.deadline),
+    reason: notice.reason,
+    dry_run: notice.dryRun,
+    seen: iso(seenAt),
+    ...(notice.kind === 'rebalance' ? { checkpoints_to_come: waiting.length } : {}),
+  }));
+}
+
+/** What became of the drain that notices led to; null where none ever did. */
+export function ownDrainView(drain: OwnDrain | null): object | null {
+  return drain && { step: drain.step, reason: drain.reason };
 }
 
 /** `GET /v1/history`. */
@@ -56,22 +82,32 @@ export function historyView(lines: readonly HistoryLine[]): object[] {
 /** One line for `systemctl status`: changes at most once a minute while nothing happens to the node. */
 export function statusLine(state: State, problems: readonly string[]): string {
   const jobs = [...state.jobs.values()].filter(({ facts, endedAt }) => facts !== null && endedAt === null);
-  const moving = jobs.filter(({ plan }) => plan !== null && plan.step !== 'failed').length;
+  const moving = jobs.filter(
+    ({ plan }) => plan !== null && plan.step !== 'failed' && plan.step !== 'rehearsed',
+  ).length;
   const newest = Math.max(0, ...jobs.map(({ ready }) => ready?.takenAt ?? 0));
   const away = [...state.nodes.values()].filter(({ awaySince }) => awaySince !== null);
+  const notices = [...state.notices.values()].slice(0, 3);
   return [
     count(jobs.length, 'job'),
     ...(newest > 0 ? [`last checkpoint ${iso(newest)?.slice(0, 16)}Z`] : []),
+    ...notices.map(({ notice }) => noticeWords(notice)),
     ...away.map(({ facts }) => `node ${facts.node} goes away`),
     ...(moving > 0 ? [`${count(moving, 'job')} on the way to another node`] : []),
     ...problems,
   ].join(', ');
 }
 
+function noticeWords({ kind, source, deadline, dryRun }: Notice): string {
+  const when = deadline === null ? '' : ` for ${iso(deadline)}`;
+  return `${dryRun ? 'rehearsed ' : ''}${kind} notice from ${source}${when}`;
+}
+
 function count(n: number, what: string): string {
   return `${n} ${what}${n === 1 ? '' : 's'}`;
 }
 
+/** Null also for what no Date holds (8.64e15 ms): deadlines are outsiders' numbers. */
 function iso(at: number | null | undefined): string | null {
-  return at === null || at === undefined ? null : new Date(at).toISOString();
+  return at === null || at === undefined || !(Math.abs(at) <= 8.64e15) ? null : new Date(at).toISOString();
 }

@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { cronLines, policyOf } from '../config/policy.ts';
+import { type SourceCounters, watchNotices } from '../sources/notices/watch-notices.ts';
 import { watchSchedules } from '../sources/schedule.ts';
 import { loadConf } from '../sources/slurm/conf.ts';
 import type { HealthCounters } from '../sources/slurm/health.ts';
@@ -10,18 +11,21 @@ import type { DaemonEvent } from '../vocabulary/event.ts';
 import type { JobId } from '../vocabulary/job.ts';
 import type { State } from '../vocabulary/state.ts';
 import type { Core } from './core.ts';
+import { savedNotices } from './saved.ts';
 
 /** The sources at work, made of one configuration: a reload ends them and starts others. */
 export interface Watching extends AsyncDisposable {
   /** A hook told of this job. */
   hint(jobId: JobId): void;
   health(): { readonly nodes: HealthCounters; readonly jobs: HealthCounters | null };
+  /** The sources of notices, since the newest configuration was loaded. */
+  notices(): readonly SourceCounters[];
   /** Rejects when a source ended by a defect. */
   readonly done: Promise<unknown>;
 }
 
 export interface WatchingPorts {
-  readonly core: Pick<Core, 'loop' | 'reach'>;
+  readonly core: Pick<Core, 'loop' | 'reach' | 'watchers'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly hostname: string;
@@ -47,6 +51,22 @@ export function startWatching(config: Config, ports: WatchingPorts): Watching {
   const shared = { exec: reach.exec, clock, log, emit, signal, slurm: reach.commands, node };
   const nodes = watchNodes({ ...shared, pollMs: config.slurm.pollNode, nodes: () => nodesOf(loop.state) });
 
+  const notices = watchNotices(config.notices, { exec: reach.exec, clock, log, emit, node }, signal);
+  const approved = new Set<string>();
+  let acquainted = false;
+  /** Who sent a notice may wait for its jobs: a shutdown of the host does. */
+  function approve(state: State): void {
+    // A job that nobody has looked at yet may be there to be saved.
+    if (!acquainted) return;
+    for (const id of savedNotices(state, loop.policy)) {
+      if (approved.has(id)) continue;
+      approved.add(id);
+      notices.approve(id);
+    }
+    for (const id of approved) if (!state.notices.has(id)) approved.delete(id);
+  }
+  ports.core.watchers.add(approve);
+
   async function watchTheJobs(): Promise<void> {
     const names = { node, host: hostname.replace(/\..*/s, '') };
     const conf = await loadConf({
@@ -67,6 +87,10 @@ export function startWatching(config: Config, ports: WatchingPorts): Watching {
       known: () => knownJobs(loop.state),
     });
     for (const jobId of early) jobs.hint(jobId);
+    void jobs.acquainted.then(() => {
+      acquainted = true;
+      if (!signal.aborted) approve(loop.state);
+    });
     await jobs.done;
   }
 
@@ -79,11 +103,13 @@ export function startWatching(config: Config, ports: WatchingPorts): Watching {
       else jobs.hint(jobId);
     },
     health: () => ({ nodes: nodes.counters(), jobs: jobs?.counters() ?? null }),
-    done: Promise.all([nodes.done, jobsDone]),
+    notices: () => notices.counters(),
+    done: Promise.all([nodes.done, jobsDone, notices.done]),
     async [Symbol.asyncDispose]() {
       schedules[Symbol.dispose]();
+      ports.core.watchers.delete(approve);
       own.abort();
-      await Promise.allSettled([nodes.done, jobsDone]);
+      await Promise.allSettled([nodes.done, jobsDone, notices.done]);
     },
   };
 }

@@ -38,6 +38,7 @@ export type NoteKind =
   | 'node-away'
   | 'node-back'
   | 'plan-made'
+  | 'plan-changed'
   | 'plan-dropped'
   | 'restore-sent'
   | 'restored'
@@ -45,8 +46,16 @@ export type NoteKind =
   | 'guard-failed'
   | 'source-remains'
   | 'job-in-danger'
-  | 'job-lost';
+  | 'job-lost'
+  | 'notice'
+  | 'notice-withdrawn'
+  | 'node-drained'
+  | 'node-undrained'
+  | 'drain-failed'
+  | 'dry-run';
 
 export type Reply =
   | { readonly requestId: string; readonly ok: true; readonly actionId: string | null }
+  /** A notice was taken, or taken back. */
+  | { readonly requestId: string; readonly ok: true; readonly noticeId: string; readonly created: boolean }
   | { readonly requestId: string; readonly ok: false; readonly status: number; readonly message: string };

@@ -51,6 +51,17 @@ export type Effect =
       readonly expiresAt: EpochMs;
     }
   /** End the run that was restored elsewhere: this very run and no other. */
-  | { readonly kind: 'end-source'; readonly id: string; readonly jobId: JobId; readonly restarts: number };
+  | { readonly kind: 'end-source'; readonly id: string; readonly jobId: JobId; readonly restarts: number }
+  /** Drain this node in Slurm, unless somebody else has: `reason` begins as `drain-reason.ts` has it. */
+  | { readonly kind: 'drain-node'; readonly id: string; readonly node: string; readonly reason: string }
+  /** Lift the drain that has exactly this reason, and no other. */
+  | { readonly kind: 'undrain-node'; readonly id: string; readonly node: string; readonly reason: string };
 
 export type EffectKind = Effect['kind'];
+/** What is done to the node itself; all others are done for a run. */
+export type NodeEffect = Extract<Effect, { node: string }>;
+export type RunEffect = Exclude<Effect, NodeEffect>;
+
+export function isNodeEffect(effect: Effect): effect is NodeEffect {
+  return effect.kind === 'drain-node' || effect.kind === 'undrain-node';
+}

@@ -8,10 +8,12 @@ export type Outcome =
   | { readonly type: 'ready'; readonly readyAt: EpochMs }
   /** A restore was accepted; `actionId` is the new checkpoint's id, or null where only Slurm showed that it happened. */
   | { readonly type: 'restored'; readonly actionId: string | null }
-  /** A Slurm effect (guard, end-source) is done, or was done already. */
+  /** A Slurm effect (guard, end-source, drain-node, undrain-node) is done, or was done already. */
   | { readonly type: 'done' }
   /** The run is not there to be acted on any more (ended, requeued, suspended …); `state` is Slurm's word. */
   | { readonly type: 'stale'; readonly state: string; readonly message: string }
+  /** A node's drain is not ours: it was not set, or not lifted. */
+  | { readonly type: 'left-alone'; readonly message: string }
   /** The server has nothing to checkpoint here (404, for as long as its clients wait for it). */
   | { readonly type: 'not-checkpointable'; readonly message: string }
   /** A final no: asking again gives the same answer. `status` is the HTTP status, 0 for a Slurm command. */

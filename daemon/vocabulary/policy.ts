@@ -8,6 +8,10 @@ export interface Policy {
   readonly rules: readonly JobRule[];
   /** Checkpoints under way at once on this node. */
   readonly heartbeatConcurrency: number;
+  /** Drain this node when a termination notice comes. */
+  readonly drainNode: boolean;
+  /** Who is listened to (`notices.providers`); `auto` is everybody. */
+  readonly noticeProviders: readonly string[];
   readonly restore: {
     readonly onDrain: boolean;
     readonly onTermination: boolean;
@@ -17,6 +21,8 @@ export interface Policy {
     /** `cancel`: a restore is a new job, and the old run must end. `leave`: the same job is requeued. */
     readonly sourceJob: 'cancel' | 'leave';
     readonly concurrency: number;
+    /** Say what would be done, and do nothing but heartbeats. */
+    readonly dryRun: boolean;
   };
 }
 
@@ -24,6 +30,8 @@ export interface JobRule {
   /** Globs (`*`, `?`); a field that is left out matches everything. */
   readonly match: Partial<Record<MatchField, string>>;
   readonly enabled: boolean;
+  /** A job that Slurm itself requeued goes on from its last ready checkpoint, where the engine takes them. */
+  readonly resume: boolean;
   readonly heartbeat: HeartbeatRule;
 }
 

@@ -7,8 +7,10 @@ import type {
   JobOverride,
   Millis,
   RestoreReason,
+  RunKey,
 } from './job.ts';
 import type { NodeFacts } from './node.ts';
+import type { Notice } from './notice.ts';
 
 /**
  * What the daemon knows. Immutable: `decide` returns a new one that shares every record it did not touch, so
@@ -19,6 +21,10 @@ export interface State {
   readonly clock: EpochMs;
   readonly jobs: ReadonlyMap<JobId, JobRecord>;
   readonly nodes: ReadonlyMap<string, NodeRecord>;
+  /** The notices that stand, by id. */
+  readonly notices: ReadonlyMap<string, NoticeRecord>;
+  /** The last drain of this node that ckptd wanted; null when it never did. */
+  readonly ownDrain: OwnDrain | null;
 }
 
 /** One job that has, or had until a moment ago, a run on this node. */
@@ -119,6 +125,8 @@ export type PlanStep =
   | 'end-source'
   /** Nothing to restore from yet: the next checkpoint that becomes ready carries the plan on. */
   | 'stranded'
+  /** A dry run: what would have been done was said. */
+  | 'rehearsed'
   /** Brought back elsewhere. */
   | 'done'
   /** Could not be brought back, and said so. */
@@ -129,3 +137,31 @@ export interface NodeRecord {
   /** Since when the node is going away; null while it is not. The name of the episode. */
   readonly awaySince: EpochMs | null;
 }
+
+/** Somebody's word that this node goes away, for as long as they keep to it. */
+export interface NoticeRecord {
+  readonly notice: Notice;
+  readonly seenAt: EpochMs;
+  /** The runs that are still to get their one checkpoint for a rebalance. */
+  readonly waiting: readonly RunKey[];
+}
+
+/** One drain for all the notices that stand: it goes when the last of them does. */
+export interface OwnDrain {
+  /** As it stands in Slurm: a drain with any other reason is somebody else's. */
+  readonly reason: string;
+  readonly step: OwnDrainStep;
+  /** The effect that set it last, or lifts it. */
+  readonly effectId: string;
+}
+
+export type OwnDrainStep =
+  | 'setting'
+  | 'set'
+  /** Somebody else had drained the node. */
+  | 'foreign'
+  /** Slurm refused it. */
+  | 'failed'
+  | 'lifting'
+  /** Not there any more, as far as it was ours. A look at the node from before that may still show it. */
+  | 'lifted';

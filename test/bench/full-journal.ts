@@ -63,10 +63,13 @@ const policy = (node: string): Policy => ({
     {
       match: {},
       enabled: true,
+      resume: true,
       heartbeat: { trigger: { cron: '*/15 * * * *' }, splay: 5 * MINUTE, minAge: 2 * MINUTE, kind: 'simple' },
     },
   ],
   heartbeatConcurrency: 2,
+  drainNode: true,
+  noticeProviders: ['auto'],
   restore: {
     onDrain: true,
     onTermination: true,
@@ -74,5 +77,6 @@ const policy = (node: string): Policy => ({
     finalCheckpoint: true,
     sourceJob: 'cancel',
     concurrency: 4,
+    dryRun: false,
   },
 });

@@ -11,6 +11,7 @@ export interface DaemonFiles {
   readonly log: string;
   readonly socket: string;
   readonly compileCache: string;
+  readonly nodeFlags?: readonly string[];
 }
 
 /** The real daemon as a process of its own, started again and again. */
@@ -26,9 +27,9 @@ export class DaemonProcess {
   }
 
   start(): void {
-    const { program, config, log, compileCache } = this.#files;
+    const { program, config, log, compileCache, nodeFlags = [] } = this.#files;
     const fd = openSync(log, 'a');
-    const child = spawn(process.execPath, [program, 'run', '--config', config], {
+    const child = spawn(process.execPath, [...nodeFlags, program, 'run', '--config', config], {
       stdio: ['ignore', fd, fd],
       env: { PATH: '/usr/bin:/bin', NODE_COMPILE_CACHE: compileCache },
     });
@@ -37,6 +38,10 @@ export class DaemonProcess {
     this.#exit = once(child, 'exit').then(([code, signal]) => {
       if (this.#child === child) this.crashes.push(`the daemon ended by itself: ${code ?? signal}`);
     });
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   get running(): boolean {

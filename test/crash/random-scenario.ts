@@ -38,12 +38,16 @@ export function scenario(seed: number, index: number): Scenario {
   const kills = random.chance(0.85) ? 1 : random.between(2, 3);
   const actsAfterLook = random.chance(0.5);
   const finalCheckpoint = random.chance(0.85);
+  const cold = finalCheckpoint && random.chance(0.25);
+  // Without a final checkpoint there has to be an earlier one: a job that has none cannot be brought anywhere. The
+  // same holds for a deadline that leaves no time for any.
+  const allReady = !finalCheckpoint || (!cold && random.chance(0.3));
   return {
     index,
     sourceJob,
-    // Without a final checkpoint there has to be an earlier one: a job that has none cannot be brought anywhere.
-    jobs: Array.from({ length: JOBS }, (_, place) => jobPlan(random, place, finalCheckpoint ? 0.5 : 1)),
-    cold: finalCheckpoint && random.chance(0.25),
+    jobs: Array.from({ length: JOBS }, (_, place) => jobPlan(random, place, allReady ? 1 : 0.5)),
+    cause: cause(random, allReady),
+    cold,
     kills: Array.from({ length: kills }, (_, nth) => kill(random, nth)),
     lift: random.chance(0.2) ? lift(random) : null,
     restoreFaults: faulty ? faults(random, 6) : [],
@@ -63,6 +67,14 @@ export function scenario(seed: number, index: number): Scenario {
     finalCheckpoint,
     epilog: random.chance(0.5),
   };
+}
+
+function cause(random: Random, allReady: boolean): Scenario['cause'] {
+  const type = random.pick(['drain', 'drain', 'file', 'file', 'socket'] as const);
+  const deadlines = [null, -5_000, 60_000, 120_000];
+  return type === 'drain'
+    ? { type }
+    : { type, deadlineMs: random.pick(allReady ? [...deadlines, 4_000, 10_000] : deadlines) };
 }
 
 function jobPlan(random: Random, place: number, readyChance: number): JobPlan {

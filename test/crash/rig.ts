@@ -17,6 +17,10 @@ export interface RigOptions {
   readonly compileCache: string;
   /** Group of the daemon's socket. */
   readonly group: string;
+  /** Keys of ckptd.yaml's blocks, over the story's own. */
+  readonly config?: Readonly<Record<string, object>>;
+  /** What Node itself is told. */
+  readonly nodeFlags?: readonly string[];
 }
 
 /** A service that acts later than this after a request cannot be told from one that never will. */
@@ -26,6 +30,8 @@ const LATEST_ACT_MS = 4_000;
 export interface Rig extends AsyncDisposable {
   readonly stateDir: string;
   readonly configFile: string;
+  /** The file that tells of a termination, where the story has it. */
+  readonly noticeFile: string;
   readonly logFile: string;
   readonly cluster: SlurmCluster;
   readonly api: StandIn;
@@ -75,10 +81,15 @@ export async function createRig(story: Scenario, options: RigOptions): Promise<R
   await api.listen();
   const socket = join(dir, 'ckptd.sock');
   const files = { config: join(dir, 'ckptd.yaml'), log: join(dir, 'log'), socket };
-  await writeFile(
-    files.config,
-    stringify(daemonConfig(story, { url: api.url, bin, socket, stateDir, group: options.group })),
-  );
+  const noticeFile = join(await folder('notices'), 'terminate');
+  const config = daemonConfig(story, {
+    ...{ url: api.url, bin, socket, stateDir, group: options.group },
+    notice: noticeFile,
+  });
+  for (const [block, keys] of Object.entries(options.config ?? {})) {
+    config[block] = { ...(config[block] as object), ...keys };
+  }
+  await writeFile(files.config, stringify(config));
   const daemon = new DaemonProcess({ ...options, ...files });
   resources.defer(async () => {
     daemon.kill();
@@ -107,6 +118,7 @@ export async function createRig(story: Scenario, options: RigOptions): Promise<R
     ...{
       stateDir,
       configFile: files.config,
+      noticeFile,
       logFile: files.log,
       cluster,
       api,

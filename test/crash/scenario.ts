@@ -41,10 +41,14 @@ export interface Scenario {
   readonly index: number;
   readonly sourceJob: 'cancel' | 'leave';
   readonly jobs: readonly JobPlan[];
+  /** Who says that the node goes away: an administrator, or a termination notice with its deadline so far ahead. */
+  readonly cause:
+    | { readonly type: 'drain' }
+    | { readonly type: 'file' | 'socket'; readonly deadlineMs: number | null };
   /** The node is drained before the daemon has ever run. */
   readonly cold: boolean;
   readonly kills: readonly Kill[];
-  /** So long after the drain it is taken back, and perhaps so long after that set anew. */
+  /** So long after the drain, or the notice, it is taken back, and perhaps so long after that set anew. */
   readonly lift: { readonly afterMs: number; readonly againAfterMs: number | null } | null;
   readonly restoreFaults: readonly Fault[];
   readonly checkpointFaults: readonly Fault[];
@@ -88,6 +92,7 @@ export function calmScenario(): Scenario {
     index: -1,
     sourceJob: 'cancel',
     jobs: Array.from({ length: JOBS }, (_, place) => ({ ...job, jobId: 101 + place })),
+    cause: { type: 'drain' },
     cold: false,
     kills: [],
     lift: null,

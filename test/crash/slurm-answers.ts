@@ -62,12 +62,28 @@ export function answer(
 }
 
 function update(cluster: SlurmCluster, settings: readonly string[]): SlurmAnswer {
-  const { jobid, requeue } = Object.fromEntries(settings.map((setting) => setting.split('=')));
+  const { nodename, state, reason, jobid, requeue } = Object.fromEntries(
+    settings.map((setting) => setting.split(/=(.*)/s)),
+  );
+  if (nodename !== undefined) return updateNode(cluster, nodename, { state, reason });
   const job = cluster.jobs.get(Number(jobid));
   if (job === undefined) return no('slurm_update error: Invalid job id specified');
   if (job.state === 'CANCELLED' || job.state === 'COMPLETING')
     return no('slurm_update error: Job/step already completing or completed');
   job.requeue = requeue === '1';
+  return yes('');
+}
+
+function updateNode(
+  { nodes, drains }: SlurmCluster,
+  name: string,
+  { state = '', reason }: { state: string | undefined; reason: string | undefined },
+): SlurmAnswer {
+  const node = nodes.get(name);
+  if (node === undefined) return no('slurm_update error: Invalid node name specified');
+  const base = node.state.replace('+drain', '');
+  if (state === 'drain' && base === node.state) drains.push(reason ?? '');
+  nodes.set(name, { state: state === 'drain' ? `${base}+drain` : base, reason: reason ?? node.reason });
   return yes('');
 }
 

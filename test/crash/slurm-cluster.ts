@@ -15,6 +15,8 @@ export class SlurmCluster implements AsyncDisposable {
     ['n1', { state: 'mixed', reason: 'none' }],
     ['n2', { state: 'idle', reason: 'none' }],
   ]);
+  /** The reasons of the drains that `scontrol` set on a node that had none. */
+  readonly drains: string[] = [];
   /** slurmctld does not answer. */
   away = false;
   /** Called when the stepd of a job on n1 is gone. */

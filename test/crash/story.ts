@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DaemonProcess } from './daemon-process.ts';
 import type { Rig } from './rig.ts';
 import { DRAIN_MS, type Scenario, staysDrained } from './scenario.ts';
+import { begin, takeBack } from './termination.ts';
 
 /** How long the daemon may take to come to rest after the last kill, with every fault there is. */
 const CONVERGES_WITHIN_MS = 90_000;
@@ -20,14 +21,16 @@ interface StatusView {
 
 /** Plays the story to its end. Returns what went wrong with the daemon's coming to rest, or null. */
 export async function play(story: Scenario, rig: Rig): Promise<string | null> {
-  const { cluster, daemon } = rig;
+  const { daemon } = rig;
   if (!story.cold) {
     daemon.start();
     await prepare(story, rig);
   }
-  cluster.drain();
-  if (story.cold) daemon.start();
-  const meanwhile = Promise.all([liftDrain(story, rig), apiOutage(story, rig), slurmOutage(story, rig)]);
+  const { cause } = story;
+  if (story.cold && cause.type === 'socket') daemon.start();
+  await begin(story, rig);
+  if (story.cold && cause.type !== 'socket') daemon.start();
+  const meanwhile = Promise.all([lift(story, rig), apiOutage(story, rig), slurmOutage(story, rig)]);
   await killAgainAndAgain(story, rig);
   await meanwhile;
   return atRest(story, rig);
@@ -59,13 +62,13 @@ async function killAgainAndAgain({ kills }: Scenario, { daemon, trigger }: Rig):
   }
 }
 
-async function liftDrain({ lift }: Scenario, { cluster }: Rig): Promise<void> {
-  if (lift === null) return;
-  await sleep(lift.afterMs);
-  cluster.resume();
-  if (lift.againAfterMs === null) return;
-  await sleep(lift.againAfterMs);
-  cluster.drain();
+async function lift(story: Scenario, rig: Rig): Promise<void> {
+  if (story.lift === null) return;
+  await sleep(story.lift.afterMs);
+  await takeBack(story, rig);
+  if (story.lift.againAfterMs === null) return;
+  await sleep(story.lift.againAfterMs);
+  await begin(story, rig);
 }
 
 async function apiOutage({ apiAway }: Scenario, { api }: Rig): Promise<void> {
@@ -97,6 +100,7 @@ export async function atRest(story: Scenario, rig: Rig): Promise<string | null> 
       if (status.effects.length > 0 || moving > 0) return false;
       const known = jobs.map(({ job_id }) => job_id);
       if (known.length !== here.length || !here.every((jobId) => known.includes(jobId))) return false;
+      if (rig.cluster.nodes.get('n1')?.state.includes('drain') !== staysDrained(story)) return false;
       if (staysDrained(story)) return here.length === 0;
       const back = status.nodes.some(({ node, away_since }) => node === 'n1' && away_since === null);
       return back && jobs.every(({ plan }) => plan === null);

@@ -12,6 +12,7 @@ export function verdict(story: Scenario, rig: Rig): string[] {
     ...rig.daemon.crashes,
     ...rig.api.violations.map((violation) => `the API's contract: ${violation}`),
     ...story.jobs.flatMap((job) => jobVerdict(story, rig, job)),
+    ...drainVerdict(story, rig),
     ...journalVerdict(story, rig),
   ];
 }
@@ -63,6 +64,24 @@ function jobOf(api: Rig['api'], { route, body }: Entry): number | null {
   return Number(api.service.checkpoints.get(JSON.parse(body).action_id)?.jobId);
 }
 
+/** The node is drained once for a notice, with its reason, and no other than that is ever lifted. */
+function drainVerdict({ cause, lift, ...story }: Scenario, { cluster, api }: Rig): string[] {
+  const { drains } = cluster;
+  if (cause.type === 'drain') return drains.length > 0 ? [`ckptd drained the node: ${drains.join()}`] : [];
+  const wrong = drains
+    .filter((reason) => !reason.startsWith(`ckptd: termination notice ${cause.type}, `))
+    .map((reason) => `the node was drained with the reason ${reason}`);
+  const most = lift === null ? 1 : 2;
+  const least = staysDrained({ ...story, cause, lift }) ? 1 : 0;
+  if (drains.length > most || drains.length < least)
+    wrong.push(`the node was drained ${drains.length} times`);
+  for (const { route, body } of api.entries) {
+    const reason = route === 'restore' && body !== '' ? JSON.parse(body).reason : 'nodeTermination';
+    if (reason !== 'nodeTermination') wrong.push(`a restore was asked for with reason ${reason}`);
+  }
+  return wrong;
+}
+
 function journalVerdict(story: Scenario, { stateDir }: Rig): string[] {
   const wrong: string[] = [];
   const say = (_fields: object, message: string) => void wrong.push(`the journal: ${message}`);
@@ -73,6 +92,12 @@ function journalVerdict(story: Scenario, { stateDir }: Rig): string[] {
   for (const job of state?.jobs.values() ?? []) {
     if (job.plan !== null || staysDrained(story)) wrong.push(`job ${job.jobId} is left in the journal`);
   }
+  if (state?.ownDrain?.step === 'setting' || state?.ownDrain?.step === 'lifting') {
+    wrong.push(`the drain of the node is left in the middle: ${JSON.stringify(state.ownDrain)}`);
+  }
+  const standing = state?.notices.size ?? 0;
+  const wanted = story.cause.type !== 'drain' && staysDrained(story);
+  if (standing > 0 !== wanted) wrong.push(`${standing} notices stand`);
   for (const { kind, message } of journal.history({ limit: 10_000 })) {
     if (['job-lost', 'source-remains'].includes(kind)) wrong.push(`history says ${kind}: ${message}`);
   }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { decide } from '../../daemon/decide/decide.ts';
-import type { Plan } from '../../daemon/vocabulary/state.ts';
 import {
   HOUR,
   heartbeatOf,
   MINUTE,
   NODE,
+  noticeOf,
   policyOf,
   ruleOf,
   Scene,
@@ -516,11 +516,10 @@ describe('a deadline', () => {
   const planned = (deadline: number, tookMs: number | null) => {
     const scene = tookMs === null ? new Scene() : sceneWithReady();
     if (tookMs === null) scene.job(1);
-    scene.drain();
     const job = scene.record(1);
     const ready = job.ready && { ...job.ready, tookMs: tookMs ?? 0 };
-    const plan: Plan = { ...job.plan!, deadline: scene.state.clock + deadline };
-    scene.state = { ...scene.state, jobs: new Map([[1, { ...job, ready, plan }]]) };
+    scene.state = { ...scene.state, jobs: new Map([[1, { ...job, ready }]]) };
+    scene.terminate(deadline);
     scene.settle('guard', DONE);
     return scene;
   };
@@ -557,7 +556,7 @@ describe('a deadline', () => {
     expect(['guard', 'restore']).toContain(scene.step(1));
   });
 
-  test('the deadline of a plan in the queue can have passed: no hot loop, no final checkpoint', () => {
+  test('the deadline of a plan in the queue can have passed: no hot loop, a final checkpoint only where there is none', () => {
     const scene = sceneWithReady(policyOf({ restore: { sourceJob: 'leave', concurrency: 0 } }));
     scene.drain();
     const job = scene.record(1);
@@ -566,13 +565,16 @@ describe('a deadline', () => {
       [SECOND, null],
       [-SECOND, null],
     ] as const) {
-      const plan = { ...job.plan!, deadline: scene.state.clock + left };
+      const deadline = scene.state.clock + left;
+      const plan = { ...job.plan!, deadline, reason: 'nodeTermination' as const };
+      const notice = noticeOf({ deadline });
+      const notices = new Map([[notice.id, { notice, seenAt: scene.state.clock, waiting: [] }]]);
       const jobs = new Map([[1, { ...job, ready, plan }]]);
-      const policy = policyOf({ restore: { sourceJob: 'leave' } });
+      const policy = policyOf({ drainNode: false, restore: { sourceJob: 'leave' } });
       const at = scene.state.clock + 1;
-      const { effects, wakeAt } = decide({ ...scene.state, jobs }, { type: 'tick', at }, policy);
+      const { effects, wakeAt } = decide({ ...scene.state, jobs, notices }, { type: 'tick', at }, policy);
       expect(wakeAt ?? Number.POSITIVE_INFINITY).toBeGreaterThan(at);
-      expect(effects.map(({ kind }) => kind)).toEqual(ready ? ['restore'] : left > 0 ? ['checkpoint'] : []);
+      expect(effects.map(({ kind }) => kind)).toEqual(ready ? ['restore'] : ['checkpoint']);
     }
   });
 });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { HOUR, MINUTE, SECOND } from './scene.ts';
+import { HOUR, MINUTE, noticeOf, SECOND } from './scene.ts';
 import type { World } from './world.ts';
 
 /** Something that happens, as data: what shrinks well reads well. */
@@ -16,6 +16,12 @@ const FLAGS = [
   ['REBOOT_REQUESTED'],
   ['DRAIN'],
 ];
+const REASONS = [
+  'bad disk',
+  'ckptd: termination notice ec2/spot, no deadline',
+  'ckptd: termination notice gcp/preempted, deadline 2027-01-15T08:01:00Z',
+];
+const SOURCES = ['ec2/spot', 'file', 'azure/scheduled'];
 const ENDS = ['COMPLETED', 'CANCELLED', 'NODE_FAIL', 'FAILED'];
 const STATES = ['SUSPENDED', 'RUNNING', 'COMPLETING', 'RUNNING'];
 const LUCK = ['well', 'well', 'well', 'nobody', 'no', 'nothing-there'] as const;
@@ -65,8 +71,38 @@ export const MOVES = {
     if (facts && facts.state !== 'RUNNING' && facts.state !== 'SUSPENDED')
       world.scene.epilog(job, facts.restarts);
   },
-  node: (world: World, job: number, n: number) =>
-    world.scene.node(pick(FLAGS, n), { node: pick(NODES, job) }),
+  node(world: World, job: number, n: number) {
+    const flags = pick(FLAGS, n);
+    const node = pick(NODES, job);
+    const reason = node === 'n2' ? pick(REASONS, n) : 'bad disk';
+    // An administrator's word goes over whatever was there.
+    if (node === 'n1') world.drain = flags.includes('DRAIN') ? reason : null;
+    world.scene.node(flags, { node, reason });
+  },
+  /** What Slurm says of this node's drain, if nobody has touched it since. */
+  look: (world: World) =>
+    world.scene.node(world.drain === null ? [] : ['DRAIN'], { reason: world.drain ?? 'stale' }),
+  notice(world: World, job: number, n: number) {
+    const source = pick(SOURCES, job);
+    if (n % 3 === 0) return world.tell(source, []);
+    const { now } = world.scene;
+    const ahead = pick([null, 30 * SECOND, 2 * MINUTE, -MINUTE, HOUR], n);
+    world.tell(source, [
+      ...world.standing(source),
+      noticeOf({
+        id: `${source}#${n % 7}`,
+        source,
+        kind: n % 4 === 0 ? 'rebalance' : 'termination',
+        deadline: ahead === null ? null : now + ahead,
+        dryRun: n % 5 === 0,
+      }),
+    ]);
+  },
+  askNotice(world: World, job: number, n: number) {
+    const deadline = n % 2 === 0 ? null : world.scene.now + (n - 20) * MINUTE;
+    world.scene.askNotice({ id: `socket#${job}`, deadline, dryRun: n % 5 === 0 });
+  },
+  askWithdraw: (world: World, job: number) => world.scene.askWithdraw(`socket#${job}`),
   perform: (world: World, job: number, n: number) => world.perform(job, pick(LUCK, n)),
   pass: (world: World, _job: number, n: number) => world.scene.pass(n * 20 * SECOND),
   jump(world: World, _job: number, n: number) {
@@ -88,6 +124,7 @@ const WEIGHTS: Partial<Record<keyof typeof MOVES, number>> = {
   report: 4,
   begin: 4,
   node: 3,
+  notice: 3,
   pass: 3,
 };
 

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decide } from '../../daemon/decide/decide.ts';
+import { readDrainReason } from '../../daemon/vocabulary/drain-reason.ts';
+import { isNodeEffect } from '../../daemon/vocabulary/effect.ts';
 import type { DaemonEvent } from '../../daemon/vocabulary/event.ts';
 import type { Policy } from '../../daemon/vocabulary/policy.ts';
 import { CRON, type Move, movesOf, play } from './moves.ts';
@@ -16,12 +18,14 @@ const policies: fc.Arbitrary<Policy> = fc
     finalCheckpoint: fc.boolean(),
     concurrency: fc.integer({ min: 1, max: 3 }),
     heartbeatConcurrency: fc.integer({ min: 1, max: 3 }),
+    drainNode: fc.boolean(),
+    dryRun: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
   })
-  .map(({ cron, heartbeatConcurrency, ...restore }) => {
+  .map(({ cron, heartbeatConcurrency, drainNode, ...restore }) => {
     const trigger = cron ? { cron: CRON } : { every: 10 * MINUTE };
     const heartbeat = heartbeatOf({ trigger, splay: 3 * MINUTE, minAge: MINUTE });
     const rules = [ruleOf({ match: { partition: 'debug' }, enabled: false }), ruleOf({ heartbeat })];
-    return policyOf({ heartbeatConcurrency, restore, rules });
+    return policyOf({ heartbeatConcurrency, drainNode, restore, rules });
   });
 
 function forAll(check: (world: World, moves: Move[]) => void, moves = movesOf()): void {
@@ -39,10 +43,11 @@ function checkNow(world: World): void {
   expect(count(({ checkpoint }) => checkpoint?.reason === 'heartbeat')).toBeLessThanOrEqual(
     scene.policy.heartbeatConcurrency,
   );
-  const busy = ['guard', 'checkpoint', 'restore', 'end-source'];
-  expect(count(({ plan }) => busy.includes(plan?.step ?? ''))).toBeLessThanOrEqual(
-    scene.policy.restore.concurrency,
-  );
+  const { concurrency } = scene.policy.restore;
+  const steps = (...wanted: string[]) => count(({ plan }) => wanted.includes(plan?.step ?? ''));
+  expect(steps('guard', 'restore', 'end-source')).toBeLessThanOrEqual(concurrency);
+  expect(steps('checkpoint')).toBeLessThanOrEqual(concurrency);
+  checkDrain(world);
   for (const { plan, checkpoint } of jobs) {
     // A step that waits for something has it on its way: else nothing would ever move it.
     const id = plan && `${plan.step}:`;
@@ -55,13 +60,25 @@ function checkNow(world: World): void {
     if (checkpoint) expect(scene.open.has(checkpoint.effectId)).toBe(true);
   }
   const inFlight = [...scene.open.values()].filter(
-    ({ kind }) => kind === 'checkpoint' || kind === 'await-ready',
+    (effect) => effect.kind === 'checkpoint' || effect.kind === 'await-ready',
   );
   const runs = inFlight.map(({ jobId, restarts }) => `${jobId}.${restarts}`);
   const current = runs.filter((run) => jobs.some((job) => `${job.jobId}.${job.restarts}` === run));
   if (!reused(world)) {
     expect(new Set(current).size).toBe(current.length);
   }
+}
+
+/** The node's own drain: one thing is done to it at a time, and none in a dry run. */
+function checkDrain({ scene }: World): void {
+  const inFlight = [...scene.open.values()].filter(isNodeEffect);
+  const { ownDrain } = scene.state;
+  expect(inFlight.length).toBeLessThanOrEqual(1);
+  const moving = ownDrain?.step === 'setting' || ownDrain?.step === 'lifting';
+  expect(inFlight.map(({ id }) => id)).toEqual(moving ? [ownDrain.effectId] : []);
+  if (!scene.policy.restore.dryRun) return;
+  const kinds = new Set(scene.sent.map(({ kind }) => kind));
+  expect([...kinds].filter((kind) => kind !== 'checkpoint' && kind !== 'await-ready')).toEqual([]);
 }
 
 /** Job ids came back: two jobs then have runs of the same name. */
@@ -141,7 +158,7 @@ test('a node that stays drained is left by every job that runs on it, once', () 
       const record = world.scene.state.jobs.get(facts.jobId);
       const wanted = facts.partition !== 'debug' && !record?.override.off;
       const run = World.run(facts);
-      if (wanted) expect(world.restored).toContain(run);
+      if (wanted && !world.scene.policy.restore.dryRun) expect(world.restored).toContain(run);
     }
     expect(new Set(world.restored).size).toBe(world.restored.length);
   });
@@ -152,6 +169,8 @@ function leaveFor(world: World, how: 'resume' | 'drain'): void {
   const { scene } = world;
   const tell = () => {
     for (const node of ['n1', 'n2']) scene.node(how === 'drain' ? ['DRAIN'] : [], { node });
+    if (how === 'resume') world.takeBackNotices();
+    world.drain = how === 'drain' ? 'bad disk' : null;
     for (const jobId of world.truth.keys()) {
       world.set(jobId, 'RUNNING');
       world.report(jobId);
@@ -166,6 +185,56 @@ function leaveFor(world: World, how: 'resume' | 'drain'): void {
     world.comeToRest();
   }
 }
+
+test("no drain of ours is left when no notice stands, and nobody else's is lifted", () => {
+  forAll((world, moves) => {
+    play(world, moves);
+    const foreign = world.drain !== null && readDrainReason(world.drain) === null ? world.drain : null;
+    world.takeBackNotices();
+    world.comeToRest();
+    world.scene.now += HOUR;
+    world.scene.tick();
+    world.comeToRest();
+    expect(world.drain).toBe(foreign);
+  });
+});
+
+test('a notice that stands: every run is restored, or said to be in danger or lost', () => {
+  const ahead = fc.constantFrom(null, -MINUTE, 5_000, 30_000, 2 * MINUTE);
+  fc.assert(
+    fc.property(policies, movesOf(), ahead, movesOf(4, 30), (policy, list, ms, more) => {
+      const world = new World(policy);
+      const { scene } = world;
+      play(world, list);
+      leaveFor(world, 'resume');
+      scene.now += HOUR;
+      scene.terminate(ms, { id: 'last' });
+      for (const jobId of world.truth.keys()) world.report(jobId);
+      const runs = [...scene.state.jobs.values()].filter(
+        ({ facts, override }) => facts?.state === 'RUNNING' && facts.partition !== 'debug' && !override.off,
+      );
+      // The API answers as it likes until the deadline is over, and then for long enough.
+      for (const [kind, job, detail] of more) if (kind === 'perform') play(world, [[kind, job, detail]]);
+      scene.pass(2 * MINUTE);
+      world.comeToRest();
+      scene.pass(HOUR);
+      world.comeToRest();
+      const told = new Set(
+        [...scene.noted('job-in-danger'), ...scene.noted('job-lost'), ...scene.noted('dry-run')].map(
+          ({ run }) => run,
+        ),
+      );
+      for (const { jobId, restarts, facts } of runs) {
+        const restored = world.restored.includes(World.run(facts!));
+        expect({ jobId, heard: restored || told.has(`${jobId}.${restarts}`) }).toEqual({
+          jobId,
+          heard: true,
+        });
+      }
+    }),
+    RUNS,
+  );
+});
 
 test('no guard is left on a job that stays', () => {
   forAll((world, moves) => {
@@ -235,7 +304,7 @@ test('events that arrive together lead to the same restores in any order', () =>
         const restored = new Set(world.restored.map((run) => Number(run.split('.')[0])));
         const final = policy.restore.finalCheckpoint;
         expect([...restored].toSorted()).toEqual(
-          final ? jobs.filter((id) => id !== 3 && wishes[id] !== 0) : [],
+          final && !policy.restore.dryRun ? jobs.filter((id) => id !== 3 && wishes[id] !== 0) : [],
         );
       },
     ),

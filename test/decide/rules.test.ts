@@ -1,47 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { globMatches } from '../../daemon/decide/rules.ts';
 import { splayOf } from '../../daemon/decide/splay.ts';
 import type { JobOverride } from '../../daemon/vocabulary/job.ts';
 import { heartbeatOf, MINUTE, policyOf, ruleOf, Scene } from './scene.ts';
-
-test.each([
-  ['*', '', true],
-  ['*', 'anything', true],
-  ['spot*', 'spot-a', true],
-  ['spot*', 'on-spot', false],
-  ['*spot*', 'on-spot-2', true],
-  ['a?c', 'abc', true],
-  ['a?c', 'ac', false],
-  ['a*b*c', 'a-b-b-c', true],
-  ['a*b*c', 'a-c-b', false],
-  ['', '', true],
-  ['', 'x', false],
-  ['a.c', 'abc', false],
-  ['[ab]', 'a', false],
-  ['a\\*', 'a\\x', true],
-  ['*\n*', 'two\nlines', true],
-])('glob %j on %j: %s', (pattern, text, matches) => {
-  expect(globMatches(pattern, text)).toBe(matches);
-});
-
-test('globs say the same as the regular expression that they stand for', () => {
-  const letters = fc.string({ unit: fc.constantFrom('a', 'b', '*', '?'), maxLength: 8 });
-  const texts = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 10 });
-  fc.assert(
-    fc.property(letters, texts, (pattern, text) => {
-      const regExp = new RegExp(`^${pattern.replaceAll('*', '.*').replaceAll('?', '.')}$`);
-      expect(globMatches(pattern, text)).toBe(regExp.test(text));
-    }),
-    { numRuns: 2_000 },
-  );
-});
-
-test('a glob that would take a regular expression forever is quick', () => {
-  const before = performance.now();
-  globMatches(`${'a*'.repeat(50)}b`, 'a'.repeat(1_000));
-  expect(performance.now() - before).toBeLessThan(200);
-});
 
 test('a place in the splay is in [0, width), and neighbours lie apart', () => {
   const places = Array.from({ length: 1_000 }, (_, jobId) => splayOf(jobId, 5 * MINUTE));

@@ -3,6 +3,7 @@ import type { Decision, Note, NoteKind, Reply } from '../../daemon/vocabulary/de
 import type { Effect, EffectKind } from '../../daemon/vocabulary/effect.ts';
 import type { DaemonEvent } from '../../daemon/vocabulary/event.ts';
 import type { EpochMs, JobFacts, JobId, Millis } from '../../daemon/vocabulary/job.ts';
+import type { Notice } from '../../daemon/vocabulary/notice.ts';
 import type { Outcome } from '../../daemon/vocabulary/outcome.ts';
 import type { HeartbeatRule, JobRule, Policy } from '../../daemon/vocabulary/policy.ts';
 import type { JobRecord, State } from '../../daemon/vocabulary/state.ts';
@@ -18,7 +19,7 @@ export function heartbeatOf(fields: Partial<HeartbeatRule> = {}): HeartbeatRule 
 }
 
 export function ruleOf(fields: Partial<JobRule> = {}): JobRule {
-  return { match: {}, enabled: true, heartbeat: heartbeatOf(), ...fields };
+  return { match: {}, enabled: true, resume: true, heartbeat: heartbeatOf(), ...fields };
 }
 
 interface PolicyFields extends Partial<Omit<Policy, 'restore'>> {
@@ -30,6 +31,8 @@ export function policyOf({ restore, ...fields }: PolicyFields = {}): Policy {
     node: NODE,
     rules: [ruleOf()],
     heartbeatConcurrency: 2,
+    drainNode: true,
+    noticeProviders: ['auto'],
     ...fields,
     restore: {
       onDrain: true,
@@ -38,6 +41,7 @@ export function policyOf({ restore, ...fields }: PolicyFields = {}): Policy {
       finalCheckpoint: true,
       sourceJob: 'cancel',
       concurrency: 4,
+      dryRun: false,
       ...restore,
     },
   };
@@ -65,9 +69,22 @@ export function factsOf(jobId: JobId, fields: Partial<JobFacts> = {}): JobFacts 
   };
 }
 
+/** A termination notice of EC2's, two minutes ahead of `T0`. */
+export function noticeOf(fields: Partial<Notice> = {}): Notice {
+  return {
+    id: 'a0b1c2d3e4f50617',
+    source: 'ec2/spot',
+    kind: 'termination',
+    deadline: T0 + 2 * MINUTE,
+    reason: 'spot terminate',
+    dryRun: false,
+    ...fields,
+  };
+}
+
 /** Makes every write to a state throw: `decide` must leave what it is given as it is. */
 export function frozen(state: State): State {
-  for (const map of [state.jobs, state.nodes]) {
+  for (const map of [state.jobs, state.nodes, state.notices]) {
     for (const record of map.values()) freezeDeep(record);
     for (const method of ['set', 'delete', 'clear']) {
       Object.defineProperty(map, method, {
@@ -148,6 +165,30 @@ export class Scene {
     return this.node([], { node });
   }
 
+  /** What a source says now, whole. */
+  notices(source: string, ...standing: readonly Notice[]): Decision {
+    return this.send({ type: 'notices', at: this.now, source, standing });
+  }
+
+  /** One source's only notice, that many milliseconds ahead. */
+  terminate(ahead: Millis | null, fields: Partial<Notice> = {}): Decision {
+    const notice = noticeOf({ deadline: ahead === null ? null : this.now + ahead, ...fields });
+    return this.notices(notice.source, notice);
+  }
+
+  askNotice(fields: Partial<Notice> = {}): string {
+    const requestId = this.#request();
+    const notice = noticeOf({ source: 'socket', ...fields });
+    this.send({ type: 'ask-notice', at: this.now, notice, requestId });
+    return requestId;
+  }
+
+  askWithdraw(noticeId: string): string {
+    const requestId = this.#request();
+    this.send({ type: 'ask-withdraw', at: this.now, noticeId, requestId });
+    return requestId;
+  }
+
   tick(): Decision {
     return this.send({ type: 'tick', at: this.now });
   }
@@ -200,7 +241,7 @@ export class Scene {
     return this.send({ type: 'settled', at: this.now, effect, outcome });
   }
 
-  only(kind: EffectKind, jobId?: JobId): Effect {
+  only<K extends EffectKind>(kind: K, jobId?: JobId): Extract<Effect, { kind: K }> {
     const [effect, ...others] = this.opened(kind, jobId);
     if (!effect || others.length > 0) {
       throw new Error(`not one open ${kind}, but: ${[...this.open.keys()].join(', ') || 'nothing'}`);
@@ -208,10 +249,8 @@ export class Scene {
     return effect;
   }
 
-  opened(kind: EffectKind, jobId?: JobId): Effect[] {
-    return [...this.open.values()].filter(
-      (e) => e.kind === kind && (jobId === undefined || e.jobId === jobId),
-    );
+  opened<K extends EffectKind>(kind: K, jobId?: JobId): Extract<Effect, { kind: K }>[] {
+    return [...this.open.values()].filter((e) => isOf(e, kind, jobId));
   }
 
   /** A checkpoint from the question to being ready, `tookMs` later. */
@@ -242,10 +281,16 @@ export class Scene {
   }
 
   asked<K extends EffectKind>(kind: K, jobId?: JobId): Extract<Effect, { kind: K }>[] {
-    return this.sent.filter(
-      (e): e is Extract<Effect, { kind: K }> => e.kind === kind && (jobId === undefined || e.jobId === jobId),
-    );
+    return this.sent.filter((e) => isOf(e, kind, jobId));
   }
+}
+
+function isOf<K extends EffectKind>(
+  effect: Effect,
+  kind: K,
+  jobId: JobId | undefined,
+): effect is Extract<Effect, { kind: K }> {
+  return effect.kind === kind && (jobId === undefined || ('jobId' in effect && effect.jobId === jobId));
 }
 
 /** A scene with one running job that has a ready checkpoint `old`, taken 15 minutes into its run. */

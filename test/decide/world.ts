@@ -1,6 +1,15 @@
-import type { Effect } from '../../daemon/vocabulary/effect.ts';
+import { expect } from 'vitest';
+import { laneOf } from '../../daemon/perform/perform.ts';
+import { readDrainReason } from '../../daemon/vocabulary/drain-reason.ts';
+import {
+  type Effect,
+  isNodeEffect,
+  type NodeEffect,
+  type RunEffect,
+} from '../../daemon/vocabulary/effect.ts';
 import type { EpochMs, JobFacts, JobId } from '../../daemon/vocabulary/job.ts';
 import { ENDED_STATES } from '../../daemon/vocabulary/job.ts';
+import type { Notice } from '../../daemon/vocabulary/notice.ts';
 import type { Outcome } from '../../daemon/vocabulary/outcome.ts';
 import type { Policy } from '../../daemon/vocabulary/policy.ts';
 import { factsOf, NODE, Scene, SECOND, T0 } from './scene.ts';
@@ -23,10 +32,14 @@ export class World {
   /** Each restore, and whose job had the id when it was asked for. */
   readonly restoresAsked: { effect: Extract<Effect, { kind: 'restore' }>; owner: string }[] = [];
   begun = 0;
+  /** The reason of this node's drain in Slurm, and those that ckptd set. */
+  drain: string | null = null;
+  readonly drainsSet: string[] = [];
   /** Which of the jobs that had an id an effect is for: ids do not come back while something is done to a run. */
   readonly #meant = new Map<string, number | undefined>();
   readonly #begunAs = new Map<EpochMs, number>();
   setBack = 0;
+  readonly #standing = new Map<string, readonly Notice[]>();
   #submitted = 0;
   #actions = 0;
 
@@ -35,6 +48,10 @@ export class World {
     // Half a millisecond off every grid: nothing falls due between an event and its repetition.
     this.scene.now += 0.5;
     this.scene.onEffect = (effect) => {
+      if (isNodeEffect(effect)) {
+        if (effect.kind === 'undrain-node') expect(this.drainsSet).toContain(effect.reason);
+        return;
+      }
       const facts = this.scene.state.jobs.get(effect.jobId)?.facts;
       this.#meant.set(effect.id, this.#begunAs.get(facts?.submitAt ?? 0));
       if (effect.kind !== 'restore') return;
@@ -90,6 +107,24 @@ export class World {
     if (facts) this.scene.send({ type: 'job', at: this.scene.now, facts });
   }
 
+  // ---- what is said of this node
+
+  /** A source says all that stands: the daemon hears of it at once. */
+  tell(source: string, standing: readonly Notice[]): void {
+    this.#standing.set(source, standing);
+    this.scene.notices(source, ...standing);
+  }
+
+  standing(source: string): readonly Notice[] {
+    return this.#standing.get(source) ?? [];
+  }
+
+  /** Nobody says any more that the node goes away. */
+  takeBackNotices(): void {
+    for (const source of this.#standing.keys()) this.tell(source, []);
+    for (const { notice } of this.scene.state.notices.values()) this.scene.askWithdraw(notice.id);
+  }
+
   // ---- what happens to effects
 
   /** Performs one of the open effects that may be performed now. */
@@ -100,11 +135,12 @@ export class World {
   }
 
   performable(): Effect[] {
-    const lanes = new Set<JobId>();
+    const lanes = new Set<JobId | 'node'>();
     return [...this.scene.open.values()].filter((effect) => {
-      if (effect.kind === 'checkpoint' || effect.kind === 'await-ready') return true;
-      if (lanes.has(effect.jobId)) return false;
-      lanes.add(effect.jobId);
+      const lane = laneOf(effect);
+      if (lane === null) return true;
+      if (lanes.has(lane)) return false;
+      lanes.add(lane);
       return true;
     });
   }
@@ -112,11 +148,32 @@ export class World {
   settle(effect: Effect, luck: Luck): void {
     // Nobody answers: giving the flag back is tried again until somebody does.
     if (effect.kind === 'guard' && effect.requeue && luck === 'nobody') return;
-    const outcome = this.#outcome(effect, luck);
+    if (isNodeEffect(effect) && luck === 'nobody') return;
+    const outcome = isNodeEffect(effect) ? this.#onNode(effect, luck) : this.#outcome(effect, luck);
     this.scene.send({ type: 'settled', at: this.scene.now, effect, outcome });
   }
 
-  #outcome(effect: Effect, luck: Luck): Outcome {
+  /** Slurm's side of the node's own drain, looked at before anything is done. */
+  #onNode({ kind, id, reason }: NodeEffect, luck: Luck): Outcome {
+    const recalled = this.scene.recalled.includes(id);
+    const message = luck;
+    const ours = this.drain !== null && readDrainReason(this.drain) !== null;
+    if (kind === 'drain-node') {
+      if (this.drain !== null && !ours) return { type: 'left-alone', message };
+      if (this.drain === null && recalled && luck !== 'well') return { type: 'recalled' };
+      if (this.drain === null && luck === 'no') return { type: 'refused', status: 0, message };
+      this.drain = reason;
+      this.drainsSet.push(reason);
+      return { type: 'done' };
+    }
+    if (this.drain === null) return { type: 'done' };
+    if (this.drain !== reason) return { type: 'left-alone', message };
+    if (recalled && luck !== 'well') return { type: 'recalled' };
+    this.drain = null;
+    return { type: 'done' };
+  }
+
+  #outcome(effect: RunEffect, luck: Luck): Outcome {
     const message = luck;
     const facts = this.truth.get(effect.jobId);
     const same = this.#isMeant(effect);
@@ -159,7 +216,7 @@ export class World {
     }
   }
 
-  #isMeant({ id, jobId, restarts }: Effect): boolean {
+  #isMeant({ id, jobId, restarts }: RunEffect): boolean {
     const facts = this.truth.get(jobId);
     const meant = this.#meant.get(id);
     return (
@@ -168,7 +225,7 @@ export class World {
   }
 
   /** What Slurm says right before something is done is an event, and comes first. */
-  #look(effect: Effect, states: readonly string[]): Outcome | null {
+  #look(effect: RunEffect, states: readonly string[]): Outcome | null {
     const facts = this.truth.get(effect.jobId);
     this.report(effect.jobId);
     if (facts && this.#isMeant(effect) && states.includes(facts.state)) return null;

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import type { Effect } from '../../daemon/vocabulary/effect.ts';
-import { CHECKPOINT_KINDS, type JobFacts, type JobOverride } from '../../daemon/vocabulary/job.ts';
-import type { JobRecord, NodeRecord, Plan, State } from '../../daemon/vocabulary/state.ts';
+import { CHECKPOINT_KINDS, type JobFacts, type JobOverride, runKey } from '../../daemon/vocabulary/job.ts';
+import type { Notice } from '../../daemon/vocabulary/notice.ts';
+import type {
+  JobRecord,
+  NodeRecord,
+  NoticeRecord,
+  OwnDrain,
+  Plan,
+  State,
+} from '../../daemon/vocabulary/state.ts';
 
 const count = fc.nat();
 const time = fc.nat({ max: Number.MAX_SAFE_INTEGER });
@@ -16,7 +24,17 @@ const restoreReason = fc.constantFrom(
   'manual' as const,
 );
 const step = fc.constantFrom<Plan['step']>(
-  ...(['queued', 'guard', 'checkpoint', 'restore', 'end-source', 'stranded', 'done', 'failed'] as const),
+  ...([
+    'queued',
+    'guard',
+    'checkpoint',
+    'restore',
+    'end-source',
+    'stranded',
+    'rehearsed',
+    'done',
+    'failed',
+  ] as const),
 );
 
 const facts = fc.record<JobFacts>({
@@ -102,14 +120,37 @@ const nodeRecord = fc.record<NodeRecord>({
   awaySince: maybe(time),
 });
 
+const noticeRecord = fc.record<NoticeRecord>({
+  notice: fc.record<Notice>({
+    id: text,
+    source: text,
+    kind: fc.constantFrom('termination' as const, 'rebalance' as const),
+    deadline: maybe(time),
+    reason: text,
+    dryRun: fc.boolean(),
+  }),
+  seenAt: time,
+  waiting: fc.array(fc.tuple(count, count).map(([jobId, restarts]) => runKey(jobId, restarts))),
+});
+
+const ownDrain = fc.record<OwnDrain>({
+  reason: text,
+  step: fc.constantFrom(...(['setting', 'set', 'foreign', 'failed', 'lifting', 'lifted'] as const)),
+  effectId: text,
+});
+
 export const anyState: fc.Arbitrary<State> = fc
   .record({
     clock: time,
     jobs: fc.array(jobRecord, { maxLength: 6 }),
     nodes: fc.array(nodeRecord, { maxLength: 4 }),
+    notices: fc.array(noticeRecord, { maxLength: 3 }),
+    ownDrain: maybe(ownDrain),
   })
-  .map(({ clock, jobs, nodes }) => ({
+  .map(({ clock, jobs, nodes, notices, ownDrain }) => ({
     clock,
+    ownDrain,
+    notices: new Map(notices.map((record) => [record.notice.id, record])),
     jobs: new Map(jobs.map((record) => [record.jobId, record])),
     nodes: new Map(nodes.map((record) => [record.facts.node, record])),
   }));
@@ -135,4 +176,10 @@ export const anyEffect: fc.Arbitrary<Effect> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('guard' as const), ...run, requeue: fc.boolean(), expiresAt: time }),
   fc.record({ kind: fc.constant('end-source' as const), ...run }),
+  fc.record({
+    kind: fc.constantFrom('drain-node' as const, 'undrain-node' as const),
+    id: text,
+    node: text,
+    reason: text,
+  }),
 );

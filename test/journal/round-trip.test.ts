@@ -11,6 +11,8 @@ function carriedOver(before: State, after: State): State {
     clock: after.clock,
     jobs: new Map([...after.jobs, ...kept(before.jobs)]),
     nodes: new Map([...after.nodes, ...kept(before.nodes)]),
+    notices: new Map([...after.notices, ...kept(before.notices)]),
+    ownDrain: after.ownDrain,
   };
 }
 
@@ -36,9 +38,9 @@ test('any states and effects, one after another, are there exactly as they were 
             wanted.push(
               ...isNew.map((effect) => ({ effect, createdAt: after.clock, attempts: 0, startedAt: null })),
             );
+            const size = ({ jobs, nodes, notices }: State) => jobs.size + nodes.size + notices.size;
             const written =
-              after.jobs.size + after.nodes.size + effects.length > 0 ||
-              state.jobs.size + state.nodes.size > 0;
+              size(after) + effects.length + size(state) > 0 || after.ownDrain !== state.ownDrain;
             state = written ? after : state;
           }
         }
@@ -47,6 +49,8 @@ test('any states and effects, one after another, are there exactly as they were 
         expect(outbox).toEqual(wanted);
         expect(loaded?.jobs ?? new Map()).toEqual(state.jobs);
         expect(loaded?.nodes ?? new Map()).toEqual(state.nodes);
+        expect(loaded?.notices ?? new Map()).toEqual(state.notices);
+        expect(loaded?.ownDrain ?? null).toEqual(state.ownDrain);
         expect(log.lines).toEqual([]);
       },
     ),

@@ -7,7 +7,13 @@ import type { Log } from '../../daemon/system/ports.ts';
 import type { Effect } from '../../daemon/vocabulary/effect.ts';
 import type { JobRecord, State } from '../../daemon/vocabulary/state.ts';
 
-export const EMPTY: State = { clock: 0, jobs: new Map(), nodes: new Map() };
+export const EMPTY: State = {
+  clock: 0,
+  jobs: new Map(),
+  nodes: new Map(),
+  notices: new Map(),
+  ownDrain: null,
+};
 
 /** A folder of its own that goes at the end of the scope. */
 export function tempDir(): { path: string } & Disposable {
@@ -56,7 +62,7 @@ export function job(jobId: number, restarts = 0): JobRecord {
 }
 
 export function withJobs(clock: number, ...records: JobRecord[]): State {
-  return { clock, jobs: new Map(records.map((record) => [record.jobId, record])), nodes: new Map() };
+  return { ...EMPTY, clock, jobs: new Map(records.map((record) => [record.jobId, record])) };
 }
 
 export function endSource(id: string, jobId = 1): Effect {

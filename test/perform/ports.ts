@@ -41,7 +41,7 @@ export function scripted(
     lookup?: readonly JobLookup[];
     look?: readonly RestoredLook[];
   } & Partial<Pick<ActionsApi, 'checkpoint' | 'awaitReady'>> &
-    Partial<Pick<SlurmActions, 'setRequeue' | 'endRun'>>,
+    Partial<Pick<SlurmActions, 'setRequeue' | 'endRun' | 'lookNode' | 'drainNode' | 'undrainNode'>>,
 ) {
   const calls: string[] = [];
   const events: DaemonEvent[] = [];
@@ -73,6 +73,9 @@ export function scripted(
       },
       setRequeue: script.setRequeue ?? never,
       endRun: script.endRun ?? never,
+      lookNode: script.lookNode ?? never,
+      drainNode: script.drainNode ?? never,
+      undrainNode: script.undrainNode ?? never,
     },
     clock: {
       now: () => now,

@@ -4,6 +4,7 @@ import type { SlurmActions } from '../ports.ts';
 import type { Acting } from './acting.ts';
 import { endRun } from './end-run.ts';
 import { lookForRestored, type Owner } from './look-for-restored.ts';
+import { lookNode, setDrain } from './set-drain.ts';
 import { setRequeue } from './set-requeue.ts';
 
 /** The performer's port to Slurm. `ownerOf` is what the daemon itself remembers of a job. */
@@ -13,6 +14,9 @@ export function slurmActions(acting: Acting, ownerOf: (jobId: JobId) => Owner | 
     setRequeue: (jobId, restarts, requeue, signal) =>
       setRequeue(acting, { jobId, restarts }, requeue, signal),
     endRun: (jobId, restarts, signal) => endRun(acting, { jobId, restarts }, signal),
+    lookNode: (node, signal) => lookNode(acting, node, signal),
+    drainNode: (node, reason, signal) => setDrain(acting, node, reason, signal),
+    undrainNode: (node, signal) => setDrain(acting, node, null, signal),
     async lookForRestored({ jobId, restarts, since }, signal) {
       const found = await lookForRestored(acting, { jobId, restarts, since, owner: ownerOf(jobId) }, signal);
       if (found.type !== 'happened') return found;

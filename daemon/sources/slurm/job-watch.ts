@@ -32,6 +32,8 @@ export interface JobWatchOptions {
 }
 
 export interface JobWatch extends Background {
+  /** Resolves once Slurm has answered about every job that was on the node when the watch began. */
+  readonly acquainted: Promise<void>;
   /** Prolog or Epilog ran for this job: look at it now. */
   hint(jobId: JobId): void;
   counters(): HealthCounters & { readonly waiting: number };
@@ -62,6 +64,9 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
   const { exec, clock, log, emit, slurm, look, node, spoolDir, known } = options;
   const health = new Health('jobs', clock, log);
   const agenda = new JobAgenda();
+  const acquainted = Promise.withResolvers<void>();
+  /** Jobs of the first look at the sockets that Slurm has not answered about. */
+  const strangers = new Set<JobId>();
   let sockets: Sockets | null = null;
   let spoolProblem = false;
   let rescanAt: EpochMs = clock.now();
@@ -77,13 +82,17 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
       // What an earlier process knew may have changed unseen.
       const before: Sockets =
         sockets ?? new Map([...known()].map(({ jobId }) => [jobId, { jobId, incarnation: 'unseen' }]));
-      for (const jobId of changedSockets(before, now)) agenda.soon(jobId, clock.now());
+      for (const jobId of changedSockets(before, now)) {
+        agenda.soon(jobId, clock.now());
+        if (sockets === null) strangers.add(jobId);
+      }
       // Others look at jobs too, and may have found one that is suspended.
       for (const { jobId, state } of known()) {
         if (state !== null && !LASTING_STATES.has(state)) agenda.again(jobId, clock.now());
       }
       sockets = now;
       spoolProblem = false;
+      if (strangers.size === 0) acquainted.resolve();
     } catch (error) {
       if (!spoolProblem) log.error({ err: error, spoolDir }, "slurmd's spool folder cannot be read");
       spoolProblem = true;
@@ -117,6 +126,7 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
     health.answered();
     lookAt = now + Math.max(PACE, now - startedAt);
     settle(jobId, seen, now);
+    if (strangers.delete(jobId) && strangers.size === 0) acquainted.resolve();
   }
 
   function settle(jobId: JobId, seen: Exclude<JobLook, { type: 'unavailable' }>, now: EpochMs): void {
@@ -130,6 +140,7 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
       // A component is nothing by itself: the job is its leader's.
       agenda.settled(jobId);
       agenda.soon(facts.hetJobId, now);
+      if (strangers.has(jobId)) strangers.add(facts.hetJobId);
       return;
     }
     emit({ type: 'job', at: now, facts });
@@ -161,6 +172,7 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
   });
   return {
     ...background,
+    acquainted: acquainted.promise,
     hint(jobId) {
       if (!isJobId(jobId)) return;
       agenda.soon(jobId, clock.now());

@@ -38,6 +38,20 @@ export async function spoolJobs(spoolDir: string, node: string): Promise<Readonl
   return jobs;
 }
 
+/** Numbers of the steps of a job that are alive on `node`, the batch and the extern step left out. */
+export async function spoolSteps(spoolDir: string, node: string, jobId: JobId): Promise<number[]> {
+  const sockets = (await readdir(spoolDir))
+    .map((name) => readSocketName(name, node))
+    .filter((socket) => socket?.jobId === jobId && !LASTING_STEPS.includes(socket.step));
+  const bound = sockets.length > 0 ? await boundPaths() : new Set<string>();
+  const steps: number[] = [];
+  for (const socket of sockets) {
+    const path = join(spoolDir, socket!.name);
+    if (bound.has(path) || (await isListening(path))) steps.push(socket!.step);
+  }
+  return steps;
+}
+
 export interface SocketName {
   readonly name: string;
   readonly jobId: JobId;

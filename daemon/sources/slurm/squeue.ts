@@ -48,7 +48,11 @@ export function readJob(result: CommandResult, mark: Mark, jobId: JobId): JobLoo
  * other tasks are left, it is absent.
  */
 export function parseJob(stdout: Buffer, mark: Mark, jobId: JobId): JobLook {
-  const texts = splitRows(stdout, mark, JOB_FIELDS.length);
+  return readJobRows(splitRows(stdout, mark, JOB_FIELDS.length), jobId);
+}
+
+/** As `parseJob`, of rows that begin with `JOB_FIELDS`; null for an answer that is not made of whole rows. */
+export function readJobRows(texts: readonly (readonly string[])[] | null, jobId: JobId): JobLook {
   if (!texts) return garbage(`squeue's answer on job ${jobId} is not made of whole rows`);
   const rows: JobRow[] = [];
   for (const text of texts) {

@@ -10,13 +10,18 @@ const MAX_DISCARDED_BYTES = 1024 * 1024;
  * text may hold any. Rejects with RequestError 413 or 400; the server's request timeout bounds the time.
  */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
-  const text = (await readBytes(request)).toString('utf8').trim();
+  const text = (await readText(request)).trim();
   if (text === '') return {};
   try {
     return JSON.parse(text);
   } catch (error) {
     throw new RequestError(400, 'bad-json', `the body is not JSON: ${(error as Error).message}`);
   }
+}
+
+/** The body as text; RequestError 413. */
+export async function readText(request: IncomingMessage): Promise<string> {
+  return (await readBytes(request)).toString('utf8');
 }
 
 async function readBytes(request: IncomingMessage): Promise<Buffer> {

@@ -1,8 +1,14 @@
 import { RequestError } from './reply.ts';
-import type { Route } from './routes.ts';
+
+/** What a request is told from others by. */
+export interface RoutePlace {
+  readonly method: string;
+  /** Segments; `:id` matches any one. */
+  readonly path: string;
+}
 
 /** The route of a request and what stood for `:id`; RequestError 404, 405 (with `Allow`) or 400. */
-export function findRoute(
+export function findRoute<Route extends RoutePlace>(
   routes: readonly Route[],
   method: string,
   pathname: string,

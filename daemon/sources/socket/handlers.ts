@@ -1,5 +1,6 @@
 import type { CheckpointKind, JobOverride } from '../../vocabulary/job.ts';
 import type { HookEnv } from './hook-body.ts';
+import type { NoticeWish } from './notice-body.ts';
 
 /** The API's answer to a request by hand, handed through. */
 export interface ManualAnswer {
@@ -27,6 +28,10 @@ export interface SocketHandlers {
   /** `signal` fires when the client hangs up or the daemon stops. */
   checkpoint(jobId: number, kind: CheckpointKind | null, signal: AbortSignal): Promise<ManualAnswer>;
   restore(jobId: number, actionId: string | null, signal: AbortSignal): Promise<ManualAnswer>;
+  /** 201 with the notice's id. */
+  notice(wish: NoticeWish, signal: AbortSignal): Promise<ManualAnswer>;
+  withdraw(noticeId: string, signal: AbortSignal): Promise<ManualAnswer>;
+  notices(): object[];
   status(): object;
   jobs(): object[];
   history(query: { readonly jobId?: number; readonly limit: number }): object[];

@@ -3,6 +3,7 @@ import { CHECKPOINT_KINDS } from '../../vocabulary/job.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
 import type { SocketHandlers } from './handlers.ts';
 import { number, readHookBody } from './hook-body.ts';
+import { readNoticeBody, readNoticeId } from './notice-body.ts';
 import { readKind, readOverride } from './override.ts';
 import { type Reply, RequestError } from './reply.ts';
 
@@ -76,6 +77,19 @@ export const ROUTES: readonly Route[] = [
       return handlers.restore(jobId, actionId, signal);
     },
   },
+  {
+    method: 'POST',
+    path: '/v1/notices',
+    async handle({ handlers, signal, ...call }) {
+      return handlers.notice(readNoticeBody(await call.body()), signal);
+    },
+  },
+  {
+    method: 'DELETE',
+    path: '/v1/notices/:id',
+    handle: ({ handlers, signal, id }) => handlers.withdraw(readNoticeId(id), signal),
+  },
+  { method: 'GET', path: '/v1/notices', handle: ({ handlers }) => ok({ notices: handlers.notices() }) },
   { method: 'GET', path: '/v1/status', handle: ({ handlers }) => ok(handlers.status()) },
   { method: 'GET', path: '/v1/jobs', handle: ({ handlers }) => ok({ jobs: handlers.jobs() }) },
   {
@@ -109,7 +123,7 @@ function ok(body: object): Reply {
 }
 
 /** Slurm's ids are 32 bits wide, and 0 is none. */
-function readJobId(text: string): number {
+export function readJobId(text: string): number {
   if (/^[1-9]\d{0,9}$/.test(text) && Number(text) <= 0xffff_ffff) return Number(text);
   throw new RequestError(
     400,

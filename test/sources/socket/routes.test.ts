@@ -80,6 +80,41 @@ test('by hand: the body is optional, and the answer is handed through', async ()
   ]);
 });
 
+test('notices by hand: read strictly, with the deadline as a time or as a length of time', async () => {
+  await using fixture = await serve();
+  const { path } = fixture;
+  const post = (body: object) => ask(path, 'POST /v1/notices', JSON.stringify(body));
+  const given = await post({
+    kind: 'termination',
+    deadline: '2026-09-18T10:22:00+02:00',
+    reason: 'a\n\u001b[31mb',
+  });
+  expect([given.status, json(given)]).toEqual([201, { id: '00112233445566ff' }]);
+  await post({ kind: 'termination', in: '2m', dry_run: true, reason: 'x'.repeat(10_000) });
+  await post({ kind: 'rebalance', deadline: null, reason: null });
+  expect(fixture.calls).toEqual([
+    [
+      'notice',
+      {
+        kind: 'termination',
+        deadline: Date.UTC(2026, 8, 18, 8, 22),
+        inMs: null,
+        reason: 'a [31mb',
+        dryRun: false,
+      },
+    ],
+    [
+      'notice',
+      { kind: 'termination', deadline: null, inMs: 120_000, reason: `${'x'.repeat(199)}…`, dryRun: true },
+    ],
+    ['notice', { kind: 'rebalance', deadline: null, inMs: null, reason: '', dryRun: false }],
+  ]);
+  fixture.calls.length = 0;
+  expect(json(await ask(path, 'GET /v1/notices'))).toEqual({ notices: [{ id: '00112233445566ff' }] });
+  expect((await ask(path, 'DELETE /v1/notices/00112233445566ff')).status).toBe(200);
+  expect(fixture.calls).toEqual([['withdraw', '00112233445566ff']]);
+});
+
 test('what people and probes read', async () => {
   let ok = true;
   await using fixture = await serve({ healthy: () => ({ ok, message: 'journal cannot be written' }) });
@@ -120,6 +155,30 @@ test.each([
   ['POST /v1/jobs/1/prolog {"env":{"SLURM_JOB_UID":"root"}}', 400, 'bad-env'],
   ['POST /v1/jobs/1/checkpoint {"kind":"all"}', 400, 'bad-kind'],
   ['POST /v1/jobs/1/restore {"action_id":7}', 400, 'bad-action-id'],
+  ['POST /v1/notices', 400, 'bad-kind'],
+  ['POST /v1/notices {"kind":"reboot"}', 400, 'bad-kind'],
+  ['POST /v1/notices {"kind":["termination"]}', 400, 'bad-kind'],
+  ['POST /v1/notices {"kind":"termination","dryRun":true}', 400, 'bad-notice'],
+  ['POST /v1/notices {"kind":"termination","dry_run":"false"}', 400, 'bad-dry-run'],
+  ['POST /v1/notices {"kind":"termination","reason":{}}', 400, 'bad-reason'],
+  ['POST /v1/notices {"kind":"termination","deadline":1795461250}', 400, 'bad-deadline'],
+  ['POST /v1/notices {"kind":"termination","deadline":"2026-09-18T08:22:00"}', 400, 'bad-deadline'],
+  ['POST /v1/notices {"kind":"termination","deadline":"2026-02-31T08:22:00Z"}', 400, 'bad-deadline'],
+  ['POST /v1/notices {"kind":"termination","deadline":"tomorrow"}', 400, 'bad-deadline'],
+  ['POST /v1/notices {"kind":"termination","deadline":""}', 400, 'bad-deadline'],
+  ['POST /v1/notices {"kind":"termination","in":"-2m"}', 400, 'bad-in'],
+  ['POST /v1/notices {"kind":"termination","in":120}', 400, 'bad-in'],
+  ['POST /v1/notices {"kind":"termination","in":"99999999d"}', 400, 'bad-in'],
+  [
+    'POST /v1/notices {"kind":"termination","in":"2m","deadline":"2026-09-18T08:22:00Z"}',
+    400,
+    'bad-deadline',
+  ],
+  ['POST /v1/notices [1]', 400, 'bad-body'],
+  ['DELETE /v1/notices', 405, 'method-not-allowed'],
+  ['DELETE /v1/notices/1', 404, 'not-found'],
+  ['DELETE /v1/notices/%00', 404, 'not-found'],
+  ['DELETE /v1/notices/00112233445566FF', 404, 'not-found'],
   ['GET /v1/history?limit=1001', 400, 'bad-limit'],
   ['GET /v1/history?job=x', 400, 'bad-job-id'],
 ])('%s is %i %s', async (line, status, code) => {

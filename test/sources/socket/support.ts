@@ -43,6 +43,15 @@ export async function serve(
       calls.push(['restore', jobId, actionId]);
       return { status: 404, body: { message: 'no such checkpoint', code: 'ApiError' } };
     },
+    notice: async (wish) => {
+      calls.push(['notice', wish]);
+      return { status: 201, body: { id: '00112233445566ff' } };
+    },
+    withdraw: async (noticeId) => {
+      calls.push(['withdraw', noticeId]);
+      return { status: 200, body: { id: noticeId } };
+    },
+    notices: () => [{ id: '00112233445566ff' }],
     status: () => ({ version: 1 }),
     jobs: () => [{ job_id: 1 }],
     history: (query) => {

@@ -1,0 +1,38 @@
+import { nodeCommand, readNodes } from '../../sources/slurm/sinfo.ts';
+import type { Outcome } from '../../vocabulary/outcome.ts';
+import type { NodeLookup } from '../ports.ts';
+import { type Acting, actOutcome } from './acting.ts';
+
+/** Looks at one node, by single-record RPCs. */
+export async function lookNode(acting: Acting, node: string, signal?: AbortSignal): Promise<NodeLookup> {
+  const { exec, slurm } = acting;
+  const look = readNodes(await exec.run(nodeCommand(slurm, node), signal), slurm.mark, [node]);
+  if (look.type === 'unavailable') return { unavailable: look.message };
+  return look.nodes.get(node) ?? 'absent';
+}
+
+/**
+ * Sets the node's drain with this reason, or takes it off (null), whoever set it: the caller has looked. `undrain`
+ * takes off the drain alone, where `resume` would also bring back a node that is DOWN. slurmctld refuses both for a
+ * node in some states; that may pass with the state, and counts as not taken.
+ */
+export async function setDrain(
+  acting: Acting,
+  node: string,
+  reason: string | null,
+  signal?: AbortSignal,
+): Promise<Outcome> {
+  const state = reason === null ? ['state=undrain'] : ['state=drain', `reason=${reason}`];
+  const result = await acting.exec.run(
+    {
+      // Not behind the guards of all the jobs.
+      kind: 'scontrol-drain',
+      file: acting.slurm.path('scontrol'),
+      args: ['update', `nodename=${node}`, ...state],
+      timeoutMs: acting.slurm.timeoutMs,
+    },
+    signal,
+  );
+  const outcome = actOutcome(result);
+  return outcome === 'over' ? { type: 'unavailable', message: 'slurmctld answered about a job' } : outcome;
+}
