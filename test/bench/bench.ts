@@ -8,12 +8,13 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { drain } from './drain.ts';
 import { hooks } from './hooks.ts';
+import { notices } from './notices.ts';
 import { ready } from './ready.ts';
 import { printVerdicts, Report, type Section, type Verdict } from './report.ts';
 import { resources } from './resources.ts';
 import { slurmctld } from './slurmctld.ts';
 
-const SECTIONS: readonly Section[] = [slurmctld, hooks, resources, ready, drain];
+const SECTIONS: readonly Section[] = [slurmctld, hooks, resources, ready, drain, notices];
 const EX_USAGE = 64;
 
 const wanted = process.argv.slice(2);

@@ -1,15 +1,11 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { Lab, type LabNode, type LabOptions, until } from '../lab/lab.ts';
 import type { Entry } from '../support/cedana/entry.ts';
 import { StandIn } from '../support/cedana/stand-in.ts';
-
-const ROOT = join(import.meta.dirname, '../..');
-const run = promisify(execFile);
+import { ask } from './ask.ts';
+import { staged } from './stage.ts';
 
 export const CLUSTER_ID = '0b7e1d3c-5a52-4c54-9c1e-3d0d6e3f2a10';
 
@@ -85,13 +81,16 @@ export class CkptdLab implements AsyncDisposable {
   requests(
     route: 'checkpoint' | 'restore',
   ): { at: number; body: Record<string, string>; answer: string | null }[] {
-    return this.api.entries
-      .filter((entry) => entry.route === route)
-      .map((entry) => ({
-        at: Date.parse(entry.at),
-        body: JSON.parse(entry.body),
-        answer: entry.answer?.body.replaceAll('"', '') ?? null,
-      }));
+    return (
+      this.api.entries
+        // A connection that was reset brought no body.
+        .filter((entry) => entry.route === route && entry.body !== '')
+        .map((entry) => ({
+          at: Date.parse(entry.at),
+          body: JSON.parse(entry.body),
+          answer: entry.answer?.body.replaceAll('"', '') ?? null,
+        }))
+    );
   }
 
   /** Waits until the API has seen so many requests of a route. */
@@ -110,53 +109,45 @@ export class CkptdLab implements AsyncDisposable {
     method = 'GET',
     body?: object,
   ): Promise<{ status: number; body: never }> {
-    const { stdout } = await node.run([
-      'curl',
-      '-sS',
-      '--max-time',
-      '20',
-      '--unix-socket',
-      '/run/ckptd/ckptd.sock',
-      '-X',
-      method,
-      '-w',
-      '\n%{http_code}',
-      ...(body === undefined ? [] : ['--data-binary', JSON.stringify(body)]),
-      `http://ckptd${path}`,
-    ]);
-    const [text = '', status = ''] = stdout.split(/\n(?=\d+$)/);
-    return { status: Number(status), body: JSON.parse(text) as never };
+    return askDaemon(node, path, method, body);
   }
 
   /** Waits until ckptd on the node knows the job as running. */
-  async waitUntilWatched(node: LabNode, jobId: number): Promise<void> {
-    await until(
-      async () => {
-        const { body } = await this.ask(node, '/v1/jobs');
-        const { jobs } = body as { jobs: { job_id: number; state: string }[] };
-        return jobs.some((job) => job.job_id === jobId && job.state === 'RUNNING');
-      },
-      { what: `ckptd on ${node.name} to watch job ${jobId}`, details: () => node.journal('ckptd') },
-    );
+  waitUntilWatched(node: LabNode, jobId: number): Promise<void> {
+    return waitUntilWatched(node, jobId);
   }
+}
+
+/** What ckptd on that node answers on its socket. */
+export async function askDaemon(
+  node: LabNode,
+  path: string,
+  method = 'GET',
+  body?: object,
+): Promise<{ status: number; body: never }> {
+  const socket = '/run/ckptd/ckptd.sock';
+  const { status, text } = await ask(node, { socket, path, method, ...(body === undefined ? {} : { body }) });
+  return { status, body: JSON.parse(text) as never };
+}
+
+/** Waits until ckptd on the node knows the job as running. */
+export async function waitUntilWatched(node: LabNode, jobId: number): Promise<void> {
+  await until(
+    async () => {
+      const { body } = await askDaemon(node, '/v1/jobs');
+      const { jobs } = body as { jobs: { job_id: number; state: string }[] };
+      return jobs.some((job) => job.job_id === jobId && job.state === 'RUNNING');
+    },
+    { what: `ckptd on ${node.name} to watch job ${jobId}`, details: () => node.journal('ckptd') },
+  );
 }
 
 const HOOKS = 'Prolog=/usr/lib/ckptd/hooks/prolog\nEpilog=/usr/lib/ckptd/hooks/epilog\n';
 
-/** Starts ckptd, and returns when systemd has its READY. */
-export async function startDaemon(node: LabNode): Promise<void> {
-  const { exitCode } = await node.run(['systemctl', 'start', 'ckptd'], { reject: false });
-  if (exitCode !== 0)
-    throw new Error(`ckptd does not start on ${node.name}:\n${await node.journal('ckptd')}`);
-}
-
-/** Installs the bundle as systemd/install does, into a folder that goes with the cluster. */
-async function staged(resources: AsyncDisposableStack): Promise<string> {
-  const stage = await mkdtemp(join(tmpdir(), 'ckptd-stage-'));
-  resources.defer(() => rm(stage, { recursive: true, force: true }));
-  await run(process.execPath, ['systemd/bundle.ts'], { cwd: ROOT });
-  await run('sh', ['systemd/install', '--root', stage], { cwd: ROOT });
-  return stage;
+/** Starts ckptd, or another unit, and returns when systemd has its READY. */
+export async function startDaemon(node: LabNode, unit = 'ckptd'): Promise<void> {
+  const { exitCode } = await node.run(['systemctl', 'start', unit], { reject: false });
+  if (exitCode !== 0) throw new Error(`${unit} does not start on ${node.name}:\n${await node.journal(unit)}`);
 }
 
 /** A job that counts into its output, once a tenth of a second. */

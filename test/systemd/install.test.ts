@@ -44,8 +44,10 @@ test('installs a program that runs, its hooks, its unit and examples', () => {
   expect(files()).toEqual(
     expect.arrayContaining([
       'etc/ckptd/cedana.yaml.example',
+      'etc/ckptd/ckptd-engine.yaml.example',
       'etc/ckptd/ckptd.yaml',
       'etc/ckptd/engine.yaml.example',
+      'etc/ckptd/logind.conf.example',
       'usr/bin/ckptd',
       'usr/lib/ckptd/ckptd.mjs',
       'usr/lib/ckptd/ckptd.mjs.LEGAL.txt',
@@ -53,6 +55,7 @@ test('installs a program that runs, its hooks, its unit and examples', () => {
       'usr/lib/ckptd/hooks/epilog',
       'usr/lib/ckptd/hooks/prolog',
       'usr/lib/ckptd/node',
+      'usr/lib/systemd/system/ckptd-engine.service',
       'usr/lib/systemd/system/ckptd.service',
     ]),
   );
