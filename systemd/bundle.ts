@@ -1,5 +1,6 @@
 /**
- * Builds `dist/*.mjs`, one file a program, which Node runs without `node_modules`. `node systemd/bundle.ts`.
+ * Builds `dist/*.mjs`, one file a program, which Node runs without `node_modules`, and what is in C beside them as
+ * far as this machine can (native.ts). `node systemd/bundle.ts`.
  *
  * Smaller on disk is not the aim, smaller in memory is: by rewriting how Node's own modules are imported, the same
  * daemon takes 13 MB less (see `builtins`).
@@ -8,12 +9,15 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { join } from 'node:path';
 import { build, type Metafile, type Plugin } from 'esbuild';
+import { buildNative, slurmRelease } from './native.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
 /** The programs, by the name of their bundle. */
 export const PROGRAMS: Readonly<Record<string, string>> = {
   ckptd: 'daemon/ckptd.ts',
+  'ckptd-engine': 'daemon/engine/ckptd-engine.ts',
+  'ckptd-as-owner': 'daemon/engine/as-owner/main.ts',
 };
 
 /**
@@ -101,4 +105,9 @@ if (import.meta.main) {
     const size = Object.entries(metafile.outputs).find(([path]) => path.endsWith('.mjs'))?.[1].bytes ?? 0;
     console.log(`dist/${name}.mjs ${Math.round(size / 1024)} KiB`);
   }
+  const slurmInclude = process.env['SLURM_INCLUDE'] ?? '/usr/include';
+  const { built, left } = buildNative(join(ROOT, 'dist'), slurmInclude);
+  for (const name of built)
+    console.log(`dist/${name}${name.endsWith('.so') ? ` for Slurm ${slurmRelease(slurmInclude)}` : ''}`);
+  for (const line of left) console.log(`not built: ${line}`);
 }

@@ -13,13 +13,13 @@ function withDefaults(text: string): string {
 }
 
 test.each([
-  ['cedana.yaml', 'https://api.example.com', 'cancel'],
-  ['engine.yaml', 'unix:/run/ckptd-engine/api.sock', 'leave'],
-])('%s can be used as it is', (name, url, sourceJob) => {
+  ['cedana.yaml', 'https://api.example.com', 'cancel', 2],
+  ['engine.yaml', 'unix:/run/ckptd-engine/api.sock', 'leave', 3],
+])('%s can be used as it is', (name, url, sourceJob, count) => {
   const { api, restore, policies } = config(example(name), {});
   expect(api.url).toBe(url);
   expect(restore).toMatchObject({ sourceJob, skipReasons: [/^maintenance/u] });
-  expect(policies).toHaveLength(2);
+  expect(policies).toHaveLength(count);
 });
 
 test.each(['cedana.yaml', 'engine.yaml'])('%s tells the true default of every key', (name) => {

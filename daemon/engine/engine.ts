@@ -1,0 +1,95 @@
+/*
+ * ckptd-engine, put together: its folders are its own, what an earlier process left is put right (a frozen job before
+ * all), the socket listens, and only then systemd hears READY. It ends the other way round; a criu that is under way
+ * goes on without it, and the next process finds what it left.
+ */
+import { slurmCommands } from '../sources/slurm/commands.ts';
+import { jobLooker, jobLookup } from '../sources/slurm/look.ts';
+import { systemExec } from '../system/exec.ts';
+import type { Life as ProcessLife } from '../system/lifecycle.ts';
+import { feedWatchdog, systemdNotify, watchdogUsec } from '../system/notify.ts';
+import type { Clock, Log } from '../system/ports.ts';
+import type { JobId } from '../vocabulary/job.ts';
+import type { EngineConfig } from './config/config.ts';
+import { apiRoutes } from './http/api-routes.ts';
+import { pluginRoutes } from './http/plugin-routes.ts';
+import { createProgress } from './http/progress.ts';
+import { serveEngine } from './http/serve.ts';
+import { startLife } from './life/life.ts';
+import { createCheckpointer } from './move/checkpointer.ts';
+import type { EnginePorts } from './ports.ts';
+import { createStarter } from './start/starter.ts';
+import { createStore } from './store/store.ts';
+import { lockFolder, ownFolder } from './work-dir.ts';
+
+export interface EngineOptions {
+  readonly config: EngineConfig;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The process's own: systemd's sockets. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly version: string;
+}
+
+/**
+ * Runs until the life's signal.
+ * @throws WorkDirError, SocketBusyError, SocketError, TokenError: what makes a start impossible, for an admin.
+ */
+export async function runEngine(options: EngineOptions, { signal, resources }: ProcessLife): Promise<void> {
+  const { config, clock, log, env, version } = options;
+  const { node } = config.slurm;
+  ownFolder(config.workDir, 0o700);
+  // The socket is in it, with a mode of its own.
+  ownFolder(config.runDir, 0o755);
+  for (const folder of [config.workDir, config.runDir]) resources.use(lockFolder(folder));
+
+  const exec = systemExec({ slurmConf: config.slurm.conf });
+  const notify = systemdNotify({ exec, log, env });
+  const store = createStore({ ...config, node, log });
+  const ports: EnginePorts = { config, store, exec, clock, log, signal };
+  const checkpointer = resources.use(createCheckpointer(ports));
+  const starter = createStarter(ports);
+  await checkpointer.recover();
+
+  const progress = createProgress({ checkpointer, store });
+  const lookup = jobLookup(jobLooker(exec, slurmCommands(config.slurm.bin)));
+  const life = resources.use(
+    startLife({ store, lookup, node, clock, log, onRemoved: progress.lost }, signal),
+  );
+  const ended = (jobId: JobId): void => {
+    life.ended(jobId);
+    starter.ended(jobId).catch((error: unknown) => {
+      log.error({ job_id: jobId, err: error }, `job ${jobId}: its end could not be noted`);
+    });
+  };
+  const server = await serveEngine({
+    config,
+    api: apiRoutes({ clusterId: config.clusterId, node, version, checkpointer, store, progress }),
+    plugin: pluginRoutes(starter, ended),
+    log,
+  });
+  resources.use(server);
+  log.info({ version, node, store: config.dir, port: server.port }, 'ckptd-engine is up');
+  await notify.ready(`checkpoints go to ${config.dir}`);
+
+  const stopped = new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+  });
+  const fed = feedWatchdog({ notify, clock, log, usec: watchdogUsec(env), turned: loopTurns() }, signal);
+  await Promise.race([stopped, life.done.then(() => stopped), fed.then(() => stopped)]);
+  await notify.stopping();
+}
+
+/** Whether timers, I/O and callbacks came round since it was last asked. */
+function loopTurns(): () => boolean {
+  let turned = true;
+  return () => {
+    const did = turned;
+    turned = false;
+    setImmediate(() => {
+      turned = true;
+    });
+    return did;
+  };
+}

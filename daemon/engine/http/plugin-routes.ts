@@ -1,0 +1,61 @@
+import { type Reply, RequestError } from '../../sources/socket/reply.ts';
+import { readJobId } from '../../sources/socket/routes.ts';
+import type { JobId } from '../../vocabulary/job.ts';
+import type { Starter, Verdict } from '../ports.ts';
+import { type EngineCall, type EngineRoute, text } from './route.ts';
+
+/** Linux's own: 0 is nobody's process, and above are none. */
+const MOST_PID = 4_194_304;
+const MOST_MESSAGE = 4_000;
+
+/**
+ * What the SPANK plugin and ckptd-criu ask, on the Unix socket alone. Bodies are lines of text, so that C needs no
+ * JSON.
+ */
+export function pluginRoutes(starter: Starter, ended: (jobId: JobId) => void): readonly EngineRoute[] {
+  return [
+    post('start', async (jobId, { query }) => {
+      const ask = { jobId, uid: number(query, 'uid', 0xffff_fffe), gid: number(query, 'gid', 0xffff_fffe) };
+      const plan = await starter.start(ask);
+      if (plan === null) return { status: 204, body: '' };
+      const lines = [`action ${plan.actionId}`, ...plan.argv.map((arg) => `arg ${encodeURIComponent(arg)}`)];
+      return text(200, `${lines.join('\n')}\n`);
+    }),
+    post('go', async (jobId, { query }) =>
+      verdict(await starter.go(jobId, number(query, 'pid', MOST_PID, 1))),
+    ),
+    post('check', async (jobId) => verdict(await starter.check(jobId))),
+    post('restored', async (jobId, { query }) => {
+      const pids = { init: number(query, 'init', MOST_PID, 1), root: number(query, 'root', MOST_PID, 1) };
+      return verdict(await starter.restored(jobId, pids));
+    }),
+    post('failed', async (jobId, call) => {
+      const message = (await call.text()).slice(0, MOST_MESSAGE).toWellFormed();
+      return verdict(await starter.failed(jobId, message));
+    }),
+    post('ended', async (jobId) => {
+      // The Epilog waits for nobody.
+      ended(jobId);
+      return text(202, 'accepted\n');
+    }),
+  ];
+}
+
+function post(what: string, answer: (jobId: JobId, call: EngineCall) => Promise<Reply>): EngineRoute {
+  return {
+    method: 'POST',
+    path: `/v1/jobs/:id/${what}`,
+    handle: (call) => answer(readJobId(call.id), call),
+  };
+}
+
+function verdict(said: Verdict): Reply {
+  return said.ok ? text(200, 'ok\n') : text(409, `${said.message}\n`);
+}
+
+function number(query: URLSearchParams, name: string, most: number, least = 0): number {
+  const digits = query.get(name) ?? '';
+  const value = Number(digits);
+  if (/^\d{1,10}$/.test(digits) && value >= least && value <= most) return value;
+  throw new RequestError(400, 'bad-number', `${name} must be a number from ${least} to ${most}`);
+}

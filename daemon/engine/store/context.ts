@@ -1,0 +1,63 @@
+import type { Log } from '../../system/ports.ts';
+import type { JobId } from '../../vocabulary/job.ts';
+import { guardFolder, guardStore } from './guard.ts';
+import { createMarks, type Marks } from './marks.ts';
+import { type Places, placesOf } from './places.ts';
+import { Seen } from './seen.ts';
+import { asStoreError } from './store-error.ts';
+import { createTrash, type Trash } from './trash.ts';
+
+export interface StoreOptions {
+  /** As the configuration has them. */
+  readonly dir: string;
+  readonly clusterId: string;
+  readonly keep: number;
+  /** This node's name in Slurm. */
+  readonly node: string;
+  readonly log: Log;
+}
+
+/** What all parts of the store share. */
+export interface StoreContext extends StoreOptions {
+  readonly places: Places;
+  readonly marks: Marks;
+  readonly trash: Trash;
+  /** Which job an action id belongs to: so that most look-ups need no search. */
+  readonly jobs: Seen<string, JobId>;
+  /** Action ids that this process is writing. */
+  readonly writing: Set<string>;
+  /** Paths of which it was said that they cannot be used: each once. */
+  readonly refused: Seen<string, string>;
+}
+
+const MOST_REMEMBERED = 20_000;
+
+export function storeContext(options: StoreOptions): StoreContext {
+  const places = placesOf(options.dir, options.clusterId);
+  const marks = createMarks(places, options.node);
+  return {
+    ...options,
+    places,
+    marks,
+    trash: createTrash(marks.ensureNode),
+    jobs: new Seen(MOST_REMEMBERED),
+    writing: new Set(),
+    refused: new Seen(1_000),
+  };
+}
+
+/** Whether the folders down to the job's are there. @throws StoreError where one is not safe. */
+export async function guardJob({ places }: StoreContext, jobId: JobId | null): Promise<boolean> {
+  await guardStore(places.dir);
+  if (!(await guardFolder(places.cluster))) return false;
+  return jobId === null || guardFolder(places.job(jobId));
+}
+
+/** Any error of `body` as a StoreError; `what` and `path` say what was tried. */
+export async function attempt<T>(what: string, path: string, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    throw asStoreError(error, what, path);
+  }
+}

@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto';
+import { readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ensureFolder } from './guard.ts';
+import { TRASH } from './places.ts';
+import { codeOf } from './store-error.ts';
+
+/** Takes folders out of the store: out of sight by one rename, so that no reader finds half of one. */
+export interface Trash {
+  /** Rejects with the file system's error; ENOENT where it is gone. */
+  remove(path: string): Promise<void>;
+  /** What a crash left in it. */
+  empty(): Promise<void>;
+}
+
+/** `ensureNode` makes this node's own folder in the store, and returns its path. */
+export function createTrash(ensureNode: () => Promise<string>): Trash {
+  return {
+    async remove(path) {
+      const trash = join(await ensureNode(), TRASH);
+      await ensureFolder(trash);
+      const aside = join(trash, randomUUID());
+      await rename(path, aside);
+      await rm(aside, { recursive: true, force: true });
+    },
+    async empty() {
+      const trash = join(await ensureNode(), TRASH);
+      const names = await readdir(trash).catch((error: unknown) => {
+        if (codeOf(error) === 'ENOENT') return [];
+        throw error;
+      });
+      for (const name of names) await rm(join(trash, name), { recursive: true, force: true });
+    },
+  };
+}
