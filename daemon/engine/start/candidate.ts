@@ -1,0 +1,107 @@
+import type { JobFacts } from '../../vocabulary/job.ts';
+import type { Operation } from '../as-owner/protocol.ts';
+import type { Found } from '../ports.ts';
+import { restoreArgv, unknownOptions } from './argv.ts';
+import { whyIncompatible } from './compatible.ts';
+import { keepFromLinks } from './guards.ts';
+import { readHost } from './host.ts';
+import type { Parts } from './parts.ts';
+import { type Places, placesOf } from './places.ts';
+import { archiveOf, prepare } from './prepare.ts';
+import { type Owner, outputsOf, rollbacksOf, type StartedRun, tagOf } from './run.ts';
+import { unpack } from './unpack.ts';
+
+export type Tried =
+  | { readonly type: 'restore'; readonly argv: readonly string[]; readonly run: StartedRun }
+  /** The files are there again (`rootfsonly`), and the script starts from its beginning. */
+  | { readonly type: 'files' }
+  /** `damaged`: on every node, so that nobody need try it again. */
+  | { readonly type: 'failed'; readonly message: string; readonly damaged: boolean };
+
+const failed = (message: string, damaged = false): Tried => ({ type: 'failed', message, damaged });
+
+/** Gets everything ready to begin a run from one checkpoint; where that fails, nothing of the job's has changed. */
+export async function tryCandidate(
+  parts: Parts,
+  found: Found,
+  facts: Pick<JobFacts, 'jobId' | 'restarts'>,
+  owner: Owner,
+): Promise<Tried> {
+  const { manifest } = found;
+  const places = placesOf(parts.config.workDir, facts.jobId, facts.restarts);
+  const unfit = await whyUnfit(parts, found);
+  if (unfit) return unfit;
+  const prepared = await prepare(found, places);
+  if (!prepared.ok) return failed(prepared.message, prepared.damaged);
+  if (manifest.criu === null) {
+    const unpacked = await unpack(parts.exec, parts.lanes, owner, archiveOf(found, places), null);
+    return unpacked.ok ? { type: 'files' } : failed(unpacked.message);
+  }
+  const guards = await keepFromLinks(prepared.images);
+  if (!guards.ok) return failed(guards.message);
+  return setOut(parts, found, {
+    ...facts,
+    owner,
+    places,
+    images: prepared.images,
+    guards: guards.folders,
+  });
+}
+
+async function whyUnfit({ config, exec, proc }: Parts, { manifest }: Found): Promise<Tried | null> {
+  if (manifest.criu === null) return null;
+  const unknown = unknownOptions(manifest.criu.restoreOptions);
+  if (unknown.length > 0)
+    return failed(`it asks for options of CRIU's that are not known: ${unknown.join(' ')}`, true);
+  const host = await readHost(exec, config.criu, proc);
+  const misfit = typeof host === 'string' ? host : whyIncompatible(manifest, host);
+  return misfit === null ? null : failed(misfit);
+}
+
+interface Ready {
+  readonly jobId: number;
+  readonly restarts: number;
+  readonly owner: Owner;
+  readonly places: Places;
+  readonly images: string;
+  readonly guards: readonly string[];
+}
+
+/** The last step: from here on the job's output is out of slurmstepd's way. */
+async function setOut(parts: Parts, { manifest }: Found, ready: Ready): Promise<Tried> {
+  const { config, asOwner, runs, log } = parts;
+  const { jobId, restarts, owner } = ready;
+  const run: StartedRun = {
+    jobId,
+    restarts,
+    owner,
+    actionId: manifest.actionId,
+    dumpedRestarts: manifest.restarts,
+    outputs: outputsOf(manifest),
+    phase: 'preparing',
+    task: null,
+  };
+  await runs.write(run);
+  const { first, last } = rollbacksOf(manifest);
+  const answer = await asOwner(owner, [
+    ...leftovers(run),
+    { op: 'roll-back', files: [...first, ...last], change: false },
+    { op: 'set-aside', tag: tagOf(jobId, restarts), outputs: run.outputs },
+  ]);
+  if (!answer.ok) return failed(answer.message);
+  for (const note of answer.notes) log.warn({ job_id: jobId, restarts }, note);
+  const prepared: StartedRun = { ...run, phase: 'prepared' };
+  await runs.write(prepared);
+  const options = manifest.criu?.restoreOptions ?? [];
+  return { type: 'restore', argv: restoreArgv({ ...config, ...ready, options }), run: prepared };
+}
+
+const MOST_LEFTOVERS = 20;
+
+/** A run since the dump that nobody heard of again, perhaps on another node, may have left the output aside. */
+function leftovers({ jobId, restarts, dumpedRestarts, outputs }: StartedRun): Operation[] {
+  const least = Math.max(dumpedRestarts + 1, restarts - MOST_LEFTOVERS);
+  return Array.from({ length: Math.max(0, restarts - least + 1) }, (_, index) => {
+    return { op: 'put-back', tag: tagOf(jobId, least + index), outputs, left: true } as const;
+  });
+}

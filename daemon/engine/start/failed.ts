@@ -1,0 +1,49 @@
+import type { Operation } from '../as-owner/protocol.ts';
+import { retire } from './begin.ts';
+import type { Parts } from './parts.ts';
+import { type StartedRun, tagOf } from './run.ts';
+
+/** A run begins anew after all; `waiting`: its script only when this is done. Never rejects: whatever of it fails is logged. */
+export async function undo(parts: Parts, run: StartedRun, because: string, waiting: boolean): Promise<void> {
+  const { jobId, actionId } = run;
+  parts.log.error(
+    fieldsOf(run),
+    `job ${jobId} begins anew, checkpoint ${actionId} could not be restored: ${because}`,
+  );
+  await giveBack(parts, run, [{ op: 'merge-back', ...outOf(run), waiting }]);
+  try {
+    await retire(parts, run, await parts.store.ofJob(jobId));
+  } catch (error) {
+    parts.log.error({ ...fieldsOf(run), err: error }, 'older checkpoints cannot be deprecated');
+  }
+}
+
+/** A run ended, and whether it began at all nobody said: its files are as they were, for the next. Never rejects. */
+export async function leave(parts: Parts, run: StartedRun): Promise<void> {
+  const isBack = run.phase === 'checked';
+  parts.log.warn(
+    fieldsOf(run),
+    `job ${run.jobId} ended ${isBack ? 'without a word' : 'before it was restored'}`,
+  );
+  await giveBack(parts, run, [
+    { op: 'put-back', ...outOf(run), left: true },
+    { op: 'forget', ...outOf(run) },
+  ]);
+}
+
+async function giveBack(parts: Parts, run: StartedRun, operations: readonly Operation[]): Promise<void> {
+  const { asOwner, runs, log } = parts;
+  const answer = await asOwner(run.owner, operations);
+  if (answer.ok) for (const note of answer.notes) log.warn(fieldsOf(run), note);
+  else log.error(fieldsOf(run), `the output of job ${run.jobId} before its restart: ${answer.message}`);
+  await runs.remove(run).catch((error: unknown) => {
+    log.error({ ...fieldsOf(run), err: error }, 'what was unpacked for a restore cannot be removed');
+  });
+}
+
+const outOf = ({ jobId, restarts, outputs }: StartedRun) => ({ tag: tagOf(jobId, restarts), outputs });
+const fieldsOf = ({ jobId, restarts, actionId }: StartedRun) => ({
+  job_id: jobId,
+  restarts,
+  action_id: actionId,
+});

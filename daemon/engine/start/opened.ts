@@ -1,0 +1,148 @@
+import { type BigIntStats, readdirSync, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Held } from '../as-owner/protocol.ts';
+
+/** A file that was there only as an image, and has no name any more. */
+interface Nameless {
+  readonly path: string;
+  readonly uid: number;
+  readonly mode: number;
+  readonly access: Held['access'];
+}
+
+/** What processes hold, each thing once. */
+export class Opened {
+  readonly #held = new Map<string, Held>();
+  readonly #nameless: Nameless[] = [];
+  readonly #ignored: ReadonlySet<string>;
+
+  /** `ignored`: `dev:ino` of what CRIU itself has open in each process until it lets go of it. */
+  constructor(ignored: Iterable<string>) {
+    this.#ignored = new Set(ignored);
+  }
+
+  get held(): Held[] {
+    return [...this.#held.values()];
+  }
+
+  get nameless(): readonly Nameless[] {
+    return this.#nameless;
+  }
+
+  /** `link`: a magic link of procfs. What closes meanwhile is passed over. */
+  take(link: string, access: Held['access']): void {
+    const path = quietly(() => readlinkSync(link, 'latin1'));
+    // Pipes, sockets and what has no name at all have no path to be led astray on.
+    if (!path?.startsWith('/')) return;
+    const stats = quietly(() => statSync(link, { bigint: true }));
+    if (!stats) return;
+    const [dev, ino] = [String(stats.dev), String(stats.ino)];
+    if (this.#ignored.has(`${dev}:${ino}`) || isProcRoot(link, stats)) return;
+    if (path === '/' && access === 'path' && isProc(link)) return;
+    // One that CRIU made anew keeps a name of CRIU's own until the tree runs.
+    if (stats.nlink === 0n || path.endsWith(' (deleted)')) {
+      this.#nameless.push({ path, uid: Number(stats.uid), mode: Number(stats.mode), access });
+      return;
+    }
+    const held = { path, dev, ino, access };
+    this.#held.set(JSON.stringify(held), held);
+  }
+}
+
+const PROC_SUPER_MAGIC = 0x9fa0;
+
+/**
+ * The root of a procfs. CRIU mounts one of its own, for each process to find itself, and closes it last; it has no
+ * path, and everybody may open one.
+ */
+function isProcRoot(link: string, stats: BigIntStats): boolean {
+  return stats.isDirectory() && stats.ino === 1n && statfsSync(link).type === PROC_SUPER_MAGIC;
+}
+
+/** One step's worth of work, so that a table of 100,000 descriptors does not stop the engine for others. */
+const AT_ONCE = 200;
+const O_PATH = 0o10000000;
+const ACCESS = ['read', 'write', 'both', 'both'] as const;
+
+/** Everything that a process has open, runs, stands in or has mapped. @throws where /proc cannot be read. */
+export async function takeAll(proc: string, pid: number, opened: Opened): Promise<void> {
+  const folder = join(proc, String(pid));
+  let count = 0;
+  const pause = async () => {
+    if (++count % AT_ONCE === 0) await new Promise(setImmediate);
+  };
+  for (const fd of readdirSync(join(folder, 'fd'))) {
+    const flags = quietly(() => flagsOf(readFileSync(join(folder, 'fdinfo', fd), 'latin1')));
+    if (flags !== null) opened.take(join(folder, 'fd', fd), flags & O_PATH ? 'path' : ACCESS[flags & 3]!);
+    await pause();
+  }
+  opened.take(join(folder, 'cwd'), 'path');
+  opened.take(join(folder, 'root'), 'path');
+  opened.take(join(folder, 'exe'), 'read');
+  for (const [range, access] of mappingsOf(folder)) {
+    opened.take(join(folder, 'map_files', range), access);
+    await pause();
+  }
+}
+
+function flagsOf(fdinfo: string): number {
+  const flags = /^flags:\s*([0-7]+)$/m.exec(fdinfo)?.[1];
+  if (flags === undefined) throw new Error('no flags in fdinfo');
+  return Number.parseInt(flags, 8);
+}
+
+/**
+ * The ranges that map a file, one for each file and access. A shared mapping that is read-only now may be made
+ * writable by mprotect(2) where the file was opened so; `mw` in smaps tells (proc(5)).
+ */
+function mappingsOf(folder: string): Map<string, Held['access']> {
+  const ranges = new Map<string, Held['access']>();
+  const seen = new Set<string>();
+  const maps = readFileSync(join(folder, 'maps'), 'latin1').split('\n');
+  let writable: ReadonlySet<string> | null = null;
+  for (const line of maps) {
+    const [, start, end, perms, file] =
+      /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) [0-9a-f]+ (\S+ [1-9]\d* .*)$/.exec(line) ?? [];
+    if (!start || !end || !perms || !file) continue;
+    const range = `${start}-${end}`;
+    const isShared = perms[3] === 's';
+    if (isShared) writable ??= mayBeWritten(folder);
+    const access = isShared && writable?.has(range) ? 'both' : 'read';
+    if (seen.size === seen.add(`${access} ${file}`).size) continue;
+    ranges.set(trimmed(range), access);
+  }
+  return ranges;
+}
+
+/** The names in map_files have no leading zeros, which maps pads with. */
+function trimmed(range: string): string {
+  return range.replace(/(^|-)0+(?=[0-9a-f])/g, '$1');
+}
+
+function mayBeWritten(folder: string): Set<string> {
+  const found = new Set<string>();
+  let range = '';
+  for (const line of readFileSync(join(folder, 'smaps'), 'latin1').split('\n')) {
+    const head = /^([0-9a-f]+-[0-9a-f]+) /.exec(line)?.[1];
+    if (head) range = head;
+    else if (/^VmFlags:.* mw( |$)/.test(line)) found.add(range);
+  }
+  return found;
+}
+
+/** A /proc that CRIU has mounted nowhere, to look at the tree through; it has no other name, and gives no rights. */
+function isProc(link: string): boolean {
+  const PROC_SUPER_MAGIC = 0x9fa0;
+  return quietly(() => statfsSync(link).type) === PROC_SUPER_MAGIC;
+}
+
+/** Null for what is gone. */
+function quietly<T>(look: () => T): T | null {
+  try {
+    return look();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ESRCH') return null;
+    throw error;
+  }
+}

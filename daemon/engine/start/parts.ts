@@ -1,0 +1,15 @@
+import type { Look } from '../../sources/slurm/look.ts';
+import type { Lanes } from '../dump/lanes.ts';
+import type { EnginePorts } from '../ports.ts';
+import type { AsOwner } from './as-owner.ts';
+import type { RunStore } from './run-store.ts';
+
+/** What the parts of the starter are made with. */
+export interface Parts extends EnginePorts {
+  readonly look: Look;
+  readonly lanes: Lanes;
+  readonly asOwner: AsOwner;
+  readonly runs: RunStore;
+  /** `/proc` */
+  readonly proc: string;
+}

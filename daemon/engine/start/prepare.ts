@@ -1,0 +1,110 @@
+import { mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Manifest } from '../manifest.ts';
+import type { Found } from '../ports.ts';
+import type { Places } from './places.ts';
+import { unpackZstd } from './unpack-zstd.ts';
+
+export type Prepared =
+  | {
+      readonly ok: true;
+      /** For CRIU. */
+      readonly images: string;
+    }
+  /** `damaged`: it is so on every node. */
+  | { readonly ok: false; readonly damaged: boolean; readonly message: string };
+
+/** What stays free on this node's disk. */
+const MARGIN_BYTES = 64 * 1024 * 1024;
+const AT_ONCE = 4;
+const MEBIBYTE = 1024 * 1024;
+
+/**
+ * Brings a checkpoint's images and archive to where CRIU and tar take them from, everything of it compared with
+ * the manifest. Images that are not compressed stay in the store.
+ */
+export async function prepare({ manifest, dir }: Found, places: Places): Promise<Prepared> {
+  try {
+    await rm(places.dir, { recursive: true, force: true });
+    for (const folder of [dirname(places.dir), places.dir, places.images, places.work])
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+    const isPacked = manifest.compress === 'zstd';
+    const full = await tooLittleSpace(places, isPacked ? manifest.images : []);
+    if (full !== null) return { ok: false, damaged: false, message: full };
+    const images = join(dir, 'images');
+    const problem =
+      (isPacked ? await unpackImages(manifest, images, places) : await wrongImage(manifest, images)) ??
+      (await unpackArchive(manifest, dir, places));
+    if (problem !== null) return { ok: false, damaged: true, message: problem };
+    return { ok: true, images: isPacked ? places.images : images };
+  } catch (error) {
+    const message = `it cannot be unpacked on this node: ${(error as Error).message}`;
+    return { ok: false, damaged: false, message };
+  }
+}
+
+/** Where the prepared archive of a checkpoint is; null where it has none. */
+export function archiveOf({ manifest, dir }: Found, places: Places): string | null {
+  if (manifest.archive === null) return null;
+  return manifest.compress === 'zstd' ? places.archive : join(dir, manifest.archive.name);
+}
+
+async function tooLittleSpace(places: Places, images: Manifest['images']): Promise<string | null> {
+  const needed = images.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (needed === 0) return null;
+  const { bavail, bsize } = await statfs(places.dir);
+  const free = bavail * bsize;
+  if (free >= needed + MARGIN_BYTES) return null;
+  const [need, have] = [needed, free].map((bytes) => Math.ceil(bytes / MEBIBYTE));
+  return `it needs ${need} MiB in ${places.dir}, and ${have} MiB are free`;
+}
+
+async function unpackImages({ images }: Manifest, from: string, places: Places): Promise<string | null> {
+  // The big ones first: whoever comes last is waited for alone.
+  const waiting = images.toSorted((a, b) => a.bytes - b.bytes);
+  let problem: string | null = null;
+  async function worker(): Promise<void> {
+    for (let image = waiting.pop(); image && problem === null; image = waiting.pop()) {
+      const name = `${image.name}.zst`;
+      const wrong = await unpackZstd(join(from, name), join(places.images, image.name), image);
+      if (wrong !== null) problem ??= `its image ${name} ${wrong}`;
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return problem;
+}
+
+/** What is not compressed has no checksum; CRIU reads what is there. */
+async function wrongImage({ images }: Manifest, from: string): Promise<string | null> {
+  for (const { name, bytes } of images) {
+    const wrong = await wrongSize(join(from, name), bytes);
+    if (wrong !== null) return `its image ${name} ${wrong}`;
+  }
+  return null;
+}
+
+/** Its size is known when it is unpacked: it may take what is free. */
+async function unpackArchive(
+  { archive, compress }: Manifest,
+  from: string,
+  places: Places,
+): Promise<string | null> {
+  if (archive === null) return null;
+  const path = join(from, archive.name);
+  const { bavail, bsize } = await statfs(places.dir);
+  const most = Math.max(0, bavail * bsize - MARGIN_BYTES);
+  const wrong =
+    compress === 'zstd'
+      ? await unpackZstd(path, places.archive, { storedBytes: archive.bytes, bytes: null, most })
+      : await wrongSize(path, archive.bytes);
+  return wrong === null ? null : `its archive ${archive.name} ${wrong}`;
+}
+
+async function wrongSize(path: string, bytes: number): Promise<string | null> {
+  const there = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null;
+    throw error;
+  });
+  if (!there?.isFile()) return 'is missing';
+  return there.size === bytes ? null : `has ${there.size} bytes and not ${bytes}`;
+}

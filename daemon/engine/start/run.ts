@@ -1,0 +1,57 @@
+import type { JobId } from '../../vocabulary/job.ts';
+import type { Output, Rollback } from '../as-owner/protocol.ts';
+import type { Manifest } from '../manifest.ts';
+
+/** Whose rights the files of a job are changed with. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+  /** The other ones. */
+  readonly groups: readonly number[];
+}
+
+/**
+ * How far the start of one run is. `preparing`: the engine unpacks; `prepared`: the plugin has the command;
+ * `going`: CRIU may be at work; `checked`: what it opened was looked at, and the job may run.
+ */
+export type Phase = 'preparing' | 'prepared' | 'going' | 'checked';
+
+/** A run that is to begin from a checkpoint; on disk in its staging folder, so that an engine may end in between. */
+export interface StartedRun {
+  readonly jobId: JobId;
+  readonly restarts: number;
+  readonly owner: Owner;
+  readonly actionId: string;
+  /** Of the run that was dumped. */
+  readonly dumpedRestarts: number;
+  readonly outputs: readonly Output[];
+  readonly phase: Phase;
+  /** The batch task, from `going` on; its start in clock ticks tells it from a later process. */
+  readonly task: { readonly pid: number; readonly startTime: number } | null;
+}
+
+/** In the names of what is put aside. */
+export const tagOf = (jobId: JobId, restarts: number): string => `ckptd-${jobId}.${restarts}`;
+
+/** The files that slurmstepd would truncate. */
+export function outputsOf({ output, files }: Manifest): Output[] {
+  return output.map((path) => ({ path, ino: files.find((file) => file.path === path)?.ino ?? null }));
+}
+
+/**
+ * What is rolled back when. CRIU holds a file's size to the one of the dump, unless it is only appended to: those
+ * come first. Output that is appended to is cut last, when nothing can go wrong any more: a job that
+ * has to begin anew still has all of it then.
+ */
+export function rollbacksOf({ output, files }: Manifest): { first: Rollback[]; last: Rollback[] } {
+  // By its name alone: Slurm's path to the file may lead over links, the record's does not.
+  const names = new Set(output.map(nameOf));
+  const isLast = (file: Manifest['files'][number]) => file.append && names.has(nameOf(file.path));
+  const plain = ({ path, ino, size }: Rollback): Rollback => ({ path, ino, size });
+  return {
+    first: files.filter((file) => !isLast(file)).map(plain),
+    last: files.filter(isLast).map(plain),
+  };
+}
+
+const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);

@@ -1,0 +1,185 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { constants, zstdCompressSync } from 'node:zlib';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { storeFile } from '../../../daemon/engine/dump/compress.ts';
+import type { Found } from '../../../daemon/engine/ports.ts';
+import { placesOf } from '../../../daemon/engine/start/places.ts';
+import { prepare } from '../../../daemon/engine/start/prepare.ts';
+import { foundOf } from './support.ts';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ckptd-prepare-'));
+  mkdirSync(join(folder, 'images'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const PAGES = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 7919) % 251));
+const places = () => placesOf(join(folder, 'work'), 7, 1);
+const stored = (name: string) => join(folder, 'images', name);
+
+/** A checkpoint as the dump's side stores it. */
+async function checkpoint(compress: 'zstd' | 'none' = 'zstd'): Promise<Found> {
+  const suffix = compress === 'zstd' ? '.zst' : '';
+  const images = [];
+  for (const [name, content] of [
+    ['core-1.img', Buffer.from('core')],
+    ['pages-1.img', PAGES],
+    ['empty.img', Buffer.alloc(0)],
+  ] as const) {
+    const from = join(folder, name);
+    writeFileSync(from, content);
+    images.push({ name, ...(await storeFile(from, stored(name + suffix), compress)) });
+  }
+  const archive = `local.tar${suffix}`;
+  writeFileSync(join(folder, 'tar'), PAGES);
+  const { storedBytes } = await storeFile(join(folder, 'tar'), join(folder, archive), compress);
+  return foundOf({ compress, images, archive: { name: archive, bytes: storedBytes } }, { dir: folder });
+}
+
+test('images and archive are unpacked as they were', async () => {
+  const found = await checkpoint();
+  // What an earlier try left is no hindrance.
+  await prepare(found, places());
+  expect(await prepare(found, places())).toEqual({ ok: true, images: places().images });
+  expect(readdirSync(places().images).sort()).toEqual(['core-1.img', 'empty.img', 'pages-1.img']);
+  expect(readFileSync(join(places().images, 'pages-1.img')).equals(PAGES)).toBe(true);
+  expect(readFileSync(places().archive).equals(PAGES)).toBe(true);
+});
+
+test('what is not compressed stays where it is', async () => {
+  const found = await checkpoint('none');
+  expect(await prepare(found, places())).toEqual({ ok: true, images: join(folder, 'images') });
+  truncateSync(stored('pages-1.img'), 5);
+  expect(await prepare(found, places())).toEqual({
+    ok: false,
+    damaged: true,
+    message: 'its image pages-1.img has 5 bytes and not 300000',
+  });
+  rmSync(stored('pages-1.img'));
+  expect(await prepare(found, places())).toMatchObject({ message: 'its image pages-1.img is missing' });
+});
+
+const packed = () => readFileSync(stored('pages-1.img.zst'));
+
+test.each<[string, () => void, RegExp]>([
+  ['a missing image', () => rmSync(stored('pages-1.img.zst')), /^its image pages-1.img.zst is missing$/],
+  ['a truncated image', () => truncateSync(stored('pages-1.img.zst'), 100), /has 100 bytes and not \d+$/],
+  [
+    'a folder in its place',
+    () => {
+      rmSync(stored('pages-1.img.zst'));
+      mkdirSync(stored('pages-1.img.zst'));
+    },
+    /^its image pages-1.img.zst is no file$/,
+  ],
+  [
+    'a byte that fell over',
+    () => {
+      const bytes = packed();
+      bytes[bytes.length >> 1]! ^= 0x10;
+      writeFileSync(stored('pages-1.img.zst'), bytes);
+    },
+    /^its image pages-1.img.zst cannot be decompressed: /,
+  ],
+  [
+    'a wrong checksum',
+    () => {
+      const bytes = packed();
+      bytes[bytes.length - 1]! ^= 0x10;
+      writeFileSync(stored('pages-1.img.zst'), bytes);
+    },
+    /^its image pages-1.img.zst cannot be decompressed: /,
+  ],
+  [
+    'something else',
+    () => writeFileSync(stored('pages-1.img.zst'), Buffer.alloc(packed().length)),
+    /^its image pages-1.img.zst is no zstd file$/,
+  ],
+])('%s is damage, and says which', async (_, spoil, message) => {
+  const found = await checkpoint();
+  spoil();
+  expect(await prepare(found, places())).toEqual({
+    ok: false,
+    damaged: true,
+    message: expect.stringMatching(message),
+  });
+});
+
+/** The checkpoint, with `content` in the place of its pages and a manifest that says so. */
+async function instead(content: Buffer, bytes = PAGES.length): Promise<Found> {
+  const { manifest, ...rest } = await checkpoint();
+  writeFileSync(stored('pages-1.img.zst'), content);
+  const images = manifest.images.map((image) =>
+    image.name === 'pages-1.img' ? { ...image, bytes, storedBytes: content.length } : image,
+  );
+  return { ...rest, manifest: { ...manifest, images } };
+}
+
+const zip = (content: Buffer, checksum = 1): Buffer =>
+  zstdCompressSync(content, { params: { [constants.ZSTD_c_checksumFlag]: checksum } });
+
+test('an image without a checksum could be anything', async () => {
+  expect(await prepare(await instead(zip(PAGES, 0)), places())).toMatchObject({
+    damaged: true,
+    message: 'its image pages-1.img.zst has no checksum',
+  });
+});
+
+test('an image that ends in the middle of its data is damage even where the manifest says so', async () => {
+  const whole = zip(PAGES);
+  expect(await prepare(await instead(whole.subarray(0, whole.length - 9)), places())).toMatchObject({
+    ok: false,
+    damaged: true,
+  });
+});
+
+test('what unpacks to more than the manifest says is cut off there', async () => {
+  const bomb = zip(Buffer.alloc(100_000_000));
+  expect(await prepare(await instead(bomb), places())).toEqual({
+    ok: false,
+    damaged: true,
+    message: `its image pages-1.img.zst holds more than ${PAGES.length} bytes`,
+  });
+  expect(readFileSync(join(places().images, 'pages-1.img')).length).toBeLessThanOrEqual(PAGES.length);
+});
+
+test('what unpacks to less than the manifest says is damage', async () => {
+  expect(await prepare(await instead(zip(Buffer.from('few'))), places())).toMatchObject({
+    message: `its image pages-1.img.zst holds 3 bytes and not ${PAGES.length}`,
+  });
+});
+
+test('an archive is looked at in the same way', async () => {
+  const found = await checkpoint();
+  const archive = join(folder, found.manifest.archive!.name);
+  const bytes = readFileSync(archive);
+  bytes[bytes.length - 2]! ^= 1;
+  writeFileSync(archive, bytes);
+  expect(await prepare(found, places())).toMatchObject({
+    damaged: true,
+    message: expect.stringMatching(/^its archive local.tar.zst cannot be decompressed/),
+  });
+});
+
+test('a disk that is too small is said before anything is written, and is no damage', async () => {
+  const found = await checkpoint();
+  const images = [{ name: 'huge.img', bytes: 2 ** 52, storedBytes: 10 }];
+  const answer = await prepare({ ...found, manifest: { ...found.manifest, images } }, places());
+  expect(answer).toEqual({
+    ok: false,
+    damaged: false,
+    message: expect.stringMatching(/^it needs 4294967296 MiB in .*\/7\.1, and \d+ MiB are free$/),
+  });
+  expect(readdirSync(places().images)).toEqual([]);
+});
