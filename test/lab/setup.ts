@@ -16,6 +16,11 @@ const hostPackages = [
   'perl-base',
   'python3-minimal',
   'shellcheck',
+  // The hooks in C, and what looks at the result.
+  'binutils',
+  'gcc',
+  'libc6-dev',
+  'make',
   // File systems that are full or read-only, and a private CA.
   'e2fsprogs',
   'openssl',

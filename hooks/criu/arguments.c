@@ -1,0 +1,84 @@
+#include "arguments.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A number without sign or space, at most `max`. */
+static bool read_number(const char *text, unsigned long max, unsigned long *number)
+{
+	char *end;
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	*number = strtoul(text, &end, 10);
+	return errno == 0 && *end == '\0' && *number <= max;
+}
+
+static bool known(const char *name, const char *names)
+{
+	char word[32];
+	int length = snprintf(word, sizeof(word), "%s ", name);
+	return length > 0 && (size_t)length < sizeof(word) && strstr(names, word) != NULL;
+}
+
+static bool set(struct arguments *arguments, const char *name, char *value)
+{
+	unsigned long number = 0;
+	if (strcmp(name, "--pidfile") == 0) {
+		arguments->pidfile = value;
+		return value[0] == '/';
+	}
+	if (strcmp(name, "--log") == 0) {
+		arguments->log = value;
+		return value[0] == '/';
+	}
+	if (strcmp(name, "--guard") == 0) {
+		if (arguments->guard_count == GUARD_MAX || strchr(value, '\n'))
+			return false;
+		arguments->guards[arguments->guard_count++] = value;
+		return value[0] == '/';
+	}
+	/* The largest id is "no id" to the kernel. */
+	if (!read_number(value, strcmp(name, "--uid") == 0 || strcmp(name, "--gid") == 0 ? UINT_MAX - 1 : INT_MAX, &number))
+		return false;
+	if (strcmp(name, "--uid") == 0)
+		arguments->uid = (uid_t)number;
+	else if (strcmp(name, "--gid") == 0)
+		arguments->gid = (gid_t)number;
+	else if (strcmp(name, "--fd") == 0)
+		arguments->fd = (int)number;
+	else if (strcmp(name, "--inside") == 0)
+		arguments->inside = (pid_t)number;
+	return true;
+}
+
+int arguments_parse(int argc, char **argv, const char *names, struct arguments *arguments)
+{
+	bool uid = false, gid = false;
+	int at = 1;
+
+	memset(arguments, 0, sizeof(*arguments));
+	arguments->fd = -1;
+	for (; at < argc && strcmp(argv[at], "--") != 0; at += 2) {
+		uid |= strcmp(argv[at], "--uid") == 0;
+		gid |= strcmp(argv[at], "--gid") == 0;
+		if (!known(argv[at], "--uid --gid ") && !known(argv[at], names)) {
+			fprintf(stderr, "ckptd-criu %s: unknown argument %s\n", argv[0], argv[at]);
+			return -1;
+		}
+		if (at + 1 >= argc || !set(arguments, argv[at], argv[at + 1])) {
+			fprintf(stderr, "ckptd-criu %s: %s needs a number, or an absolute path\n", argv[0], argv[at]);
+			return -1;
+		}
+	}
+	if (!uid || !gid || at + 1 >= argc || argv[at + 1][0] != '/') {
+		fprintf(stderr, "ckptd-criu %s: needs --uid, --gid, and after -- the absolute path of CRIU\n", argv[0]);
+		return -1;
+	}
+	arguments->criu = argv + at + 1;
+	return 0;
+}

@@ -1,0 +1,27 @@
+#ifndef CKPTD_ARGUMENTS_H
+#define CKPTD_ARGUMENTS_H
+
+#include <sys/types.h>
+
+#include "guard.h"
+
+/* What both roles take: who owns the job, and how CRIU is called. */
+struct arguments {
+	uid_t uid;
+	gid_t gid;
+	pid_t inside;        /* 0: not given */
+	int fd;              /* -1: not given */
+	const char *pidfile; /* NULL: not given */
+	const char *log;     /* NULL: not given */
+	char *guards[GUARD_MAX];
+	int guard_count;
+	char **criu;         /* ends with NULL, holds at least the program */
+};
+
+/*
+ * Parses `--name value` pairs up to `--`, and what follows as CRIU's command. `names` are those that the role knows,
+ * each with a space behind it; `--uid` and `--gid` are always needed. 0, or -1 after a message on stderr.
+ */
+int arguments_parse(int argc, char **argv, const char *names, struct arguments *arguments);
+
+#endif

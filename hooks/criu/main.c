@@ -1,0 +1,28 @@
+/* ckptd-criu: CRIU as the engine and the SPANK plugin need it. See the roles' own files. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "action.h"
+#include "init.h"
+#include "run.h"
+
+static const char usage[] =
+	"usage: ckptd-criu run --uid U --gid G [--inside PID] -- CRIU ARGUMENT…\n"
+	"       ckptd-criu init [--fd N] --uid U --gid G --pidfile F --log F [--guard DIR]… -- CRIU ARGUMENT…\n"
+	"       ckptd-criu, as CRIU's --action-script below one of these\n";
+
+int main(int argc, char **argv)
+{
+	/* CRIU gives an action script no arguments. */
+	const char *action = getenv("CRTOOLS_SCRIPT_ACTION");
+	if (argc == 1 && action)
+		return action_main(action);
+	if (argc > 1 && strcmp(argv[1], "run") == 0)
+		return run_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "init") == 0)
+		return init_main(argc - 1, argv + 1);
+	fputs(usage, stderr);
+	return EX_USAGE;
+}

@@ -1,0 +1,21 @@
+#ifndef CKPTD_ENGINE_H
+#define CKPTD_ENGINE_H
+
+#include <stdint.h>
+
+#include "engine-client.h"
+
+/* Longest answer: an argument vector of a few kilobytes, by far. */
+#define ENGINE_MAX_BODY (1 << 20)
+
+/*
+ * POST /v1/jobs/JOB/WHAT to the engine of plugstack.conf. `what` may have a query. Tries for `connect_ms` to connect;
+ * the rest takes `timeout_ms` at most. As engine_ask.
+ */
+int engine_ask_job(uint32_t job, const char *what, const char *body, int connect_ms, int timeout_ms,
+		   struct engine_answer *answer);
+
+/* As that, for what needs no answer: one that does not come is only a line in the log at level debug. */
+void engine_tell(uint32_t job, const char *what, const char *body, int timeout_ms);
+
+#endif

@@ -1,0 +1,331 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { scratch } from '../native.ts';
+import { answer, type Behaviour, fakeEngine, plan, raw } from './fake-engine.ts';
+import { type Built, build, call } from './plugin.ts';
+
+const isRoot = process.getuid?.() === 0;
+const OK = 'HTTP/1.1 200 OK\r\n';
+const withLength = (head: string, body: string) => `${head}Content-Length: ${body.length}\r\n\r\n${body}`;
+const GOOD = 'action 11111111-2222-3333-4444-555555555555\narg /bin/true\n';
+
+/** In slurmstepd, where the batch step of a job starts: what was logged, and whether the run is to be restored. */
+async function start(built: Built, socket: string, { config = [] as string[], step = '4294967291' } = {}) {
+  const began = performance.now();
+  const { lines, code, signal } = await call(built, {
+    context: 'remote',
+    config: [`socket=${socket}`, ...config],
+    commands: ['init', 'init_post_opt', 'exit'],
+    env: { STUB_STEP: step },
+  });
+  // Whatever the engine answers, slurmstepd goes on.
+  expect({ code, signal }, lines.join('\n')).toEqual({ code: 0, signal: null });
+  expect(lines).toContain('init_post_opt returned 0');
+  expect(lines.at(-1)).toBe('exit returned 0');
+  const text = lines.join('\n');
+  return {
+    text,
+    restores: text.includes('info: ckptd: job 77 is restored from checkpoint'),
+    ms: performance.now() - began,
+  };
+}
+
+describe.skipIf(!isRoot && !process.env['CI'])('the start of a batch step', () => {
+  let built: Built;
+  beforeAll(async () => {
+    built = await build({ sanitize: true });
+  }, 300_000);
+  afterAll(() => built[Symbol.dispose]());
+
+  test('asks for the job with its owner, and starts afresh when there is nothing', async () => {
+    await using engine = await fakeEngine({
+      start: raw('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n'),
+    });
+    const { text, restores } = await start(built, engine.socket);
+    expect(engine.requests).toEqual([
+      { what: 'start', url: '/v1/jobs/77/start?uid=2000&gid=2000', body: '' },
+    ]);
+    expect(restores).toBe(false);
+    expect(text).not.toContain('error:');
+  });
+
+  test.each([
+    ['a step', '0'],
+    ['the extern step', '4294967292'],
+    ['an interactive step', '4294967290'],
+  ])('%s is never asked about', async (_name, step) => {
+    await using engine = await fakeEngine({ start: plan(['/bin/true']) });
+    expect((await start(built, engine.socket, { step })).restores).toBe(false);
+    expect(engine.requests).toEqual([]);
+  });
+
+  test('a plan that no task ever took is given back', async () => {
+    await using engine = await fakeEngine({
+      start: plan(['/bin/true', 'a b', '%', 'ü\n']),
+      failed: answer(200, 'ok\n'),
+    });
+    expect((await start(built, engine.socket)).restores).toBe(true);
+    expect(engine.requests.at(-1)).toMatchObject({
+      what: 'failed',
+      body: expect.stringContaining('before the job'),
+    });
+  });
+
+  const hostile: [name: string, behaviour: Behaviour, why: RegExp][] = [
+    ['no HTTP', raw('hello\r\n\r\n'), /no HTTP: it does not begin with a status line/],
+    [
+      'binary garbage',
+      raw(Buffer.from(Array.from({ length: 4_000 }, (_, i) => (i * 167) & 0xff))),
+      /hung up before/,
+    ],
+    ['a NUL in the head', raw(`${OK}X: \0\r\nContent-Length: 0\r\n\r\n`), /NUL/],
+    ['nothing but line ends', raw('\r\n\r\n\r\n\r\n'), /no HTTP/],
+    ['an informational answer', raw('HTTP/1.1 100 Continue\r\n\r\n'), /none of an answer/],
+    ['a status of one digit', raw('HTTP/1.1 2\r\n\r\n'), /no number/],
+    ['HTTP/2', raw(withLength('HTTP/2 200 OK\r\n', GOOD)), /no HTTP/],
+    ['no length', raw(`${OK}\r\n${GOOD}`), /no Content-Length/],
+    ['two lengths', raw(`${OK}Content-Length: 3\r\nContent-Length: 300\r\n\r\nabc`), /two Content-Lengths/],
+    ['a negative length', raw(`${OK}Content-Length: -1\r\n\r\n`), /Content-Length is no number/],
+    ['a length beyond any memory', raw(`${OK}Content-Length: 99999999999999999999\r\n\r\n`), /very large/],
+    ['a length beyond the bound', raw(`${OK}Content-Length: 1048577\r\n\r\n`), /too long: 1048577 bytes/],
+    ['more than it says', raw(`${OK}Content-Length: 3\r\n\r\n${GOOD}`), /longer than it says/],
+    ['chunks', raw(`${OK}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`), /Transfer-Encoding/],
+    ['a head without end', raw(`${OK}${'X: y\r\n'.repeat(3_000)}`), /head of the answer is too long/],
+    ['a hang-up at once', (connection) => connection.destroy(), /hung up|cannot read/],
+    ['a hang-up in the body', raw(`${OK}Content-Length: 300\r\n\r\naction 1`), /middle of its answer/],
+    [
+      '500',
+      answer(500, '{"message":"the store is on fire"}'),
+      /answers 500: \{"message":"the store is on fire"\}/,
+    ],
+    ['500 with control characters', answer(500, '\x1b[31mred\x07'), /answers 500: \?\[31mred\?/],
+    ['an empty plan', answer(200, ''), /no plan: it names no action/],
+    [
+      'a plan without a command',
+      answer(200, GOOD.split('\n')[0]!),
+      /no plan: it names no action, or no command/,
+    ],
+    ['a command before the action', answer(200, GOOD.split('\n').toReversed().join('\n')), /no plan/],
+    ['two actions', answer(200, GOOD.replace('arg', `${GOOD.split('\n')[0]}\narg`)), /not its first line/],
+    ['an action that is a path', answer(200, GOOD.replace(/1{8}/, '../../..')), /no UUID/],
+    ['a command without a path', answer(200, GOOD.replace('/bin/true', 'true')), /absolute path/],
+    ['an empty command', answer(200, GOOD.replace('/bin/true', '')), /absolute path/],
+    ['bad percent-encoding', answer(200, GOOD.replace('true', '%zz')), /not percent-encoded/],
+    ['cut percent-encoding', answer(200, GOOD.replace('true\n', '%4')), /not percent-encoded/],
+    ['an encoded NUL', answer(200, GOOD.replace('true', '%00')), /not percent-encoded/],
+    ['a NUL', answer(200, GOOD.replace('true', '\0')), /a NUL in it/],
+    ['an unknown line', answer(200, `${GOOD}env LD_PRELOAD=/tmp/x\n`), /neither an action nor an argument/],
+    ['an empty line', answer(200, GOOD.replace('arg', '\narg')), /neither an action nor an argument/],
+    ['10,000 arguments', answer(200, GOOD + 'arg x\n'.repeat(10_000)), /too many arguments/],
+  ];
+  test.each(hostile)('%s is an error, and a fresh start', async (_name, behaviour, why) => {
+    await using engine = await fakeEngine({ start: behaviour, failed: answer(200, 'ok\n') });
+    const { text, restores } = await start(built, engine.socket);
+    expect(restores).toBe(false);
+    expect(text).toMatch(/error: ckptd: job 77 starts from the beginning/);
+    expect(text).toMatch(why);
+  });
+
+  test('a plan that is not understood is given back', async () => {
+    await using engine = await fakeEngine({
+      start: answer(200, `${GOOD}odd\n`),
+      failed: answer(200, 'ok\n'),
+    });
+    await start(built, engine.socket);
+    expect(engine.requests.at(-1)).toMatchObject({
+      what: 'failed',
+      body: expect.stringContaining('does not understand the plan'),
+    });
+  });
+
+  test('4,096 arguments and an answer in single bytes are fine', async () => {
+    const body = GOOD + 'arg x\n'.repeat(4_095);
+    const slowly: Behaviour = (connection) => {
+      const bytes = Buffer.from(withLength(OK, body));
+      for (const byte of bytes.subarray(0, 300)) connection.write(Buffer.of(byte));
+      connection.end(bytes.subarray(300));
+    };
+    await using engine = await fakeEngine({ start: slowly, failed: answer(200, 'ok\n') });
+    expect((await start(built, engine.socket)).restores).toBe(true);
+  });
+
+  test('an engine that works on it is waited for, as long as plugstack.conf says', async () => {
+    await using engine = await fakeEngine({ start: () => {} });
+    const { text, ms } = await start(built, engine.socket, { config: ['wait=2'] });
+    expect(text).toContain('the engine did not answer in time');
+    expect(ms).toBeGreaterThan(1_900);
+    expect(ms).toBeLessThan(8_000);
+  });
+
+  test('an answer that drips does not last longer than a few seconds', { timeout: 30_000 }, async () => {
+    const drip: Behaviour = (connection) => {
+      const timer = setInterval(() => connection.write('H'), 100);
+      connection.on('close', () => clearInterval(timer));
+    };
+    await using engine = await fakeEngine({ start: drip });
+    const { text, ms } = await start(built, engine.socket, { config: ['wait=600'] });
+    expect(text).toContain('did not answer in time');
+    expect(ms).toBeLessThan(12_000);
+  });
+
+  test('where there is no engine, the job starts at once, and no error is logged', async () => {
+    using folder = scratch();
+    const { text, ms } = await start(built, join(folder.path, 'none/api.sock'));
+    expect(text).toContain('info: ckptd: job 77 starts without a look for a checkpoint: nobody answers');
+    expect(text).not.toContain('error:');
+    expect(ms).toBeLessThan(2_000);
+  });
+
+  test('an engine that is being started is waited for', { timeout: 30_000 }, async () => {
+    using folder = scratch();
+    const socket = join(folder.path, 'api.sock');
+    const starting = start(built, socket);
+    // It has tried by then, found none, and tries again.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    setTimeout(resolve, 500);
+    await promise;
+    await using engine = await fakeEngine(
+      { start: plan(['/bin/true']), failed: answer(200, 'ok\n') },
+      socket,
+    );
+    expect((await starting).restores).toBe(true);
+    expect(engine.requests[0]).toMatchObject({ what: 'start' });
+  });
+
+  test('an engine that stays away is given ten seconds', { timeout: 30_000 }, async () => {
+    using folder = scratch();
+    const { text, ms } = await start(built, join(folder.path, 'api.sock'));
+    expect(text).toContain('nobody answers');
+    expect(ms).toBeGreaterThan(9_000);
+    expect(ms).toBeLessThan(15_000);
+  });
+
+  test('a socket that a user listens on is not the engine', async () => {
+    using folder = scratch();
+    chmodSync(folder.path, 0o777);
+    const socket = join(folder.path, 'api.sock');
+    const script = `const net = require('node:net');
+      net.createServer((c) => c.on('data', (d) => c.end(${JSON.stringify(withLength(OK, GOOD))}))).listen(${JSON.stringify(socket)}, () => console.log('up'));`;
+    const user = spawn(process.execPath, ['-e', script], {
+      uid: 65534,
+      gid: 65534,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      await once(user.stdout, 'data');
+      const { text, restores } = await start(built, socket);
+      expect(restores).toBe(false);
+      expect(text).toContain('user 65534 listens there, not root: it is not the engine');
+    } finally {
+      user.kill('SIGKILL');
+      await once(user, 'exit');
+    }
+  });
+
+  test('a path that is no socket, or too long for one, is an error', async () => {
+    using folder = scratch();
+    writeFileSync(join(folder.path, 'file'), '');
+    expect((await start(built, join(folder.path, 'file'), { config: [] })).restores).toBe(false);
+    const { text } = await start(built, `/${'x'.repeat(200)}/api.sock`);
+    expect(text).toContain('is not an absolute path of a socket');
+  });
+});
+
+describe.skipIf(!isRoot && !process.env['CI'])('Prolog and Epilog through the plugin', () => {
+  let built: Built;
+  beforeAll(async () => {
+    built = await build({ sanitize: true });
+  }, 300_000);
+  afterAll(() => built[Symbol.dispose]());
+
+  /** A folder of hooks that are this script. */
+  function hooks(script: string) {
+    const folder = scratch();
+    mkdirSync(join(folder.path, 'hooks'));
+    for (const name of ['prolog', 'epilog'])
+      writeFileSync(join(folder.path, 'hooks', name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    return { ...folder, dir: join(folder.path, 'hooks'), [Symbol.dispose]: () => folder[Symbol.dispose]() };
+  }
+
+  test('the hooks run with what Slurm put in the environment, and nothing of slurmd', async () => {
+    using folder = hooks(`{ echo "$0 $SLURM_JOB_ID"; ls /proc/self/fd | wc -l; } >>${'$'}{0%/hooks/*}/out`);
+    await using engine = await fakeEngine({ ended: answer(202, 'accepted\n') });
+    const config = [`hooks=${folder.dir}`, `socket=${engine.socket}`];
+    const env = { SLURM_JOB_ID: '77' };
+    const prolog = await call(built, { context: 'job_script', config, commands: ['job_prolog'], env });
+    expect(prolog.lines).toEqual(['job_prolog returned 0']);
+    expect(engine.requests).toEqual([]);
+    const epilog = await call(built, { context: 'job_script', config, commands: ['job_epilog'], env });
+    expect(epilog.lines.at(-1)).toBe('job_epilog returned 0');
+    expect(engine.requests).toEqual([{ what: 'ended', url: '/v1/jobs/77/ended', body: '' }]);
+    const { readFileSync } = await import('node:fs');
+    expect(readFileSync(join(folder.path, 'out'), 'utf8').trim().split('\n')).toEqual([
+      `${folder.dir}/prolog 77`,
+      // 0, 1, 2, and the folder itself.
+      '4',
+      `${folder.dir}/epilog 77`,
+      '4',
+    ]);
+  });
+
+  test.each([
+    ['fails', 'exit 1'],
+    ['is killed', 'kill -9 $$'],
+  ])('a hook that %s fails nothing', async (_name, script) => {
+    using folder = hooks(script);
+    const config = [`hooks=${folder.dir}`, 'socket=/nowhere/api.sock'];
+    const { lines } = await call(built, {
+      context: 'job_script',
+      config,
+      commands: ['job_prolog', 'job_epilog'],
+    });
+    expect(lines.filter((line) => line.includes('returned'))).toEqual([
+      'job_prolog returned 0',
+      'job_epilog returned 0',
+    ]);
+  });
+
+  test('a hook that hangs is killed after a second, with what it started', async () => {
+    using folder = hooks(`sleep 300 & echo $! >${'$'}{0%/hooks/*}/child; wait`);
+    const began = performance.now();
+    const { lines } = await call(built, {
+      context: 'job_script',
+      config: [`hooks=${folder.dir}`],
+      commands: ['job_prolog'],
+    });
+    expect(performance.now() - began).toBeLessThan(3_000);
+    expect(lines.join('\n')).toContain('is killed: it took over 1000 ms');
+    const { readFileSync } = await import('node:fs');
+    const child = readFileSync(join(folder.path, 'child'), 'utf8').trim();
+    expect(existsSync(`/proc/${child}`) && readFileSync(`/proc/${child}/stat`, 'utf8').includes(' S ')).toBe(
+      false,
+    );
+  });
+
+  test('an engine that hangs holds the Epilog up for no more than 200 ms', async () => {
+    await using engine = await fakeEngine({ ended: () => {} });
+    const began = performance.now();
+    const { lines } = await call(built, {
+      context: 'job_script',
+      config: ['hooks=/nowhere', `socket=${engine.socket}`],
+      commands: ['job_epilog'],
+    });
+    expect(lines.at(-1)).toBe('job_epilog returned 0');
+    expect(performance.now() - began).toBeLessThan(1_500);
+  });
+
+  test('where there are no hooks and no engine, nothing is said but at level debug', async () => {
+    const { lines } = await call(built, {
+      context: 'job_script',
+      config: ['hooks=/nowhere', 'socket=/nowhere/api.sock'],
+      commands: ['job_prolog', 'job_epilog'],
+    });
+    expect(lines.filter((line) => !line.startsWith('debug:'))).toEqual([
+      'job_prolog returned 0',
+      'job_epilog returned 0',
+    ]);
+  });
+});
