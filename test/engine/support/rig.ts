@@ -84,6 +84,15 @@ export class Rig implements AsyncDisposable {
     };
   }
 
+  /** The engine's signal, as at SIGTERM. */
+  stop(): void {
+    this.#end.abort();
+  }
+
+  get stopping(): boolean {
+    return this.#end.signal.aborted;
+  }
+
   /** A new engine on the same node; the old one hears of nothing any more. */
   restart(): void {
     this.#end.abort();

@@ -1,0 +1,43 @@
+/** One field of a message: a number, or the bytes of a string or a nested message. */
+export interface Field {
+  readonly number: number;
+  readonly value: number | Buffer;
+  /** Where the value begins in the message that was read. */
+  readonly at: number;
+}
+
+/**
+ * The fields of a protobuf message, nested ones as views into the same bytes. Null where it is cut, or holds what
+ * CRIU's images do not: fixed-size numbers, groups, numbers beyond 2^53.
+ */
+export function readFields(message: Buffer): Field[] | null {
+  const fields: Field[] = [];
+  let at = 0;
+  const varint = (): number | null => {
+    let value = 0;
+    for (let shift = 0; shift < 70 && at < message.length; shift += 7) {
+      const byte = message[at++]!;
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return Number.isSafeInteger(value) ? value : null;
+    }
+    return null;
+  };
+  while (at < message.length) {
+    const key = varint();
+    const begin = at;
+    const value = varint();
+    if (key === null || value === null) return null;
+    const [number, type] = [Math.floor(key / 8), key % 8];
+    if (type === 0) fields.push({ number, value, at: begin });
+    else if (type === 2 && value <= message.length - at) {
+      fields.push({ number, value: message.subarray(at, at + value), at });
+      at += value;
+    } else return null;
+  }
+  return fields;
+}
+
+/** A field's value by its number; the last one counts, as protobuf has it. */
+export function fieldOf(fields: readonly Field[] | null, number: number): number | Buffer | undefined {
+  return fields?.findLast((field) => field.number === number)?.value;
+}

@@ -1,0 +1,109 @@
+import type { SlurmCommands } from '../../sources/slurm/commands.ts';
+import { spoolSteps } from '../../sources/slurm/spool.ts';
+import type { Clock, Exec } from '../../system/ports.ts';
+import type { JobFacts, JobId } from '../../vocabulary/job.ts';
+import { lookAtBatch } from './look.ts';
+import { type RestoredRun, readRunFile } from './run-file.ts';
+import { findTree, type JobTree, type TreeLook } from './tree.ts';
+
+/** What finding a job needs of this node. */
+export interface JobFinder {
+  readonly exec: Exec;
+  readonly clock: Clock;
+  readonly slurm: SlurmCommands;
+  readonly node: string;
+  readonly runDir: string;
+  /** `SlurmdSpoolDir`; rejects while nobody knows. */
+  readonly spoolDir: () => Promise<string>;
+  /** `/proc`. */
+  readonly proc: string;
+}
+
+/** A job whose batch script runs on this node, and everything of it in one tree. */
+export interface RunningJob {
+  readonly facts: JobFacts;
+  /** What names this job alone to scontrol. */
+  readonly target: string;
+  readonly output: readonly string[];
+  readonly tree: JobTree;
+}
+
+export type FoundJob =
+  | { readonly ok: true; readonly job: RunningJob }
+  /** `final`: nothing here can be checkpointed. Else: nobody can say just now. */
+  | { readonly ok: false; readonly final: boolean; readonly message: string };
+
+/** A tree that changes while it is looked at is looked at again. */
+const LOOKS = 4;
+const BETWEEN_LOOKS_MS = 50;
+
+/** The states of a job whose processes can be dumped. */
+export const DUMPABLE: ReadonlySet<string> = new Set(['RUNNING', 'SUSPENDED']);
+
+/**
+ * Looks at Slurm once, and then at the processes themselves. Refuses with a sentence what cannot be dumped: a job
+ * that is elsewhere, not in one of `states`, on more than one node, with an active step, or with processes that
+ * are in no tree.
+ */
+export async function findJob(
+  finder: JobFinder,
+  jobId: JobId,
+  states: ReadonlySet<string>,
+  signal?: AbortSignal,
+): Promise<FoundJob> {
+  const seen = await lookAtBatch(finder, jobId, signal);
+  if (seen.type === 'unavailable')
+    return unknown(`Slurm cannot be asked about job ${jobId}: ${seen.message}`);
+  if (seen.type === 'absent') return no(`Slurm knows no job ${jobId}`);
+  const { facts, target, output } = seen;
+  const problem =
+    unfit(facts, finder.node, states) ?? (target === null ? `job ${jobId} has no task yet` : null);
+  if (problem !== null || target === null) return no(problem ?? '');
+  const steps = await stepsOf(finder, jobId);
+  if (typeof steps === 'string') return unknown(steps);
+  if (steps.length > 0) {
+    const names = steps.slice(0, 5).map((step) => `${jobId}.${step}`);
+    return no(
+      `job ${jobId} has an active step (${names.join(', ')}): it can be saved when the step has ended`,
+    );
+  }
+  const look = await findProcesses(finder, facts);
+  return look.ok ? { ok: true, job: { facts, target, output, tree: look.tree } } : no(look.message);
+}
+
+const no = (message: string): FoundJob => ({ ok: false, final: true, message });
+const unknown = (message: string): FoundJob => ({ ok: false, final: false, message });
+
+function unfit(facts: JobFacts, node: string, states: ReadonlySet<string>): string | null {
+  const { jobId, state, nodes, batchHost, hetJobId } = facts;
+  if (!states.has(state)) return `job ${jobId} is not running: it is ${state}`;
+  if (batchHost !== node)
+    return `job ${jobId} is not here: its batch script runs on ${batchHost ?? 'no node'}, and this is ${node}`;
+  if (nodes.length !== 1 || hetJobId !== null)
+    return `job ${jobId} spans ${nodes.length} nodes${hetJobId === null ? '' : ' (heterogeneous)'}: only a job of one node can be saved`;
+  return null;
+}
+
+async function stepsOf(finder: JobFinder, jobId: JobId): Promise<readonly number[] | string> {
+  try {
+    return await spoolSteps(await finder.spoolDir(), finder.node, jobId);
+  } catch (error) {
+    return `the steps of job ${jobId} cannot be looked at: ${(error as Error).message}`;
+  }
+}
+
+async function findProcesses(finder: JobFinder, facts: JobFacts): Promise<TreeLook> {
+  const { jobId, restarts, uid } = facts;
+  let noted: RestoredRun | null;
+  try {
+    noted = await readRunFile(finder.runDir, jobId);
+  } catch (error) {
+    return { ok: false, message: `how job ${jobId} was restored is not known: ${(error as Error).message}` };
+  }
+  const restored = noted?.restarts === restarts ? noted : null;
+  for (let looks = 1; ; looks++) {
+    const look = await findTree({ proc: finder.proc, jobId, uid, restored });
+    if (look.ok || looks === LOOKS) return look;
+    await finder.clock.sleep(BETWEEN_LOOKS_MS);
+  }
+}

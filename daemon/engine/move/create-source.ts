@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { slurmCommands } from '../../sources/slurm/commands.ts';
+import { confCommand, readConf } from '../../sources/slurm/conf.ts';
+import { deviceOf, reachOf } from '../dump/file-systems.ts';
+import { Lanes } from '../dump/lanes.ts';
+import { readMachine } from '../dump/machine.ts';
+import { Turns } from '../dump/turns.ts';
+import { parseMounts } from '../job/mounts.ts';
+import type { EnginePorts } from '../ports.ts';
+import { createFreezer } from './cgroup-freezer.ts';
+import type { Source } from './source.ts';
+
+/** What a test puts in the place of the machine's own. */
+export interface SourceParts {
+  readonly proc?: string;
+  readonly newId?: () => string;
+  /** kill(2). */
+  readonly signal?: (pid: number, signal: NodeJS.Signals) => void;
+}
+
+export function createSource(ports: EnginePorts, parts: SourceParts): Source {
+  const { config, store, exec, clock } = ports;
+  const { proc = '/proc', newId = randomUUID, signal = (pid, name) => void process.kill(pid, name) } = parts;
+  const slurm = slurmCommands(config.slurm.bin);
+  const lanes = new Lanes();
+  return {
+    ...ports,
+    slurm,
+    proc,
+    newId,
+    finder: {
+      exec,
+      clock,
+      slurm,
+      node: config.slurm.node,
+      runDir: config.runDir,
+      spoolDir: spoolDirOf(ports, slurm),
+      proc,
+    },
+    dumper: { exec, criu: config.criu, helper: config.helper, lanes },
+    archiver: { exec, lanes, scratch: config.scratch },
+    publisher: {
+      store,
+      clock,
+      clusterId: config.clusterId,
+      node: config.slurm.node,
+      compress: config.compress,
+      machine: () => readMachine(proc),
+    },
+    freezer: createFreezer({ clock, proc, signal }),
+    compressing: new Turns(),
+    async reachOf() {
+      const mounts = parseMounts(await readFile(join(proc, 'self/mountinfo'), 'utf8'));
+      return reachOf(mounts, deviceOf((await stat(config.dir, { bigint: true })).dev));
+    },
+  };
+}
+
+/** Asked once; until slurmctld has answered, each time. */
+function spoolDirOf(
+  { config, exec }: EnginePorts,
+  slurm: ReturnType<typeof slurmCommands>,
+): () => Promise<string> {
+  let known: string | null = null;
+  const { node } = config.slurm;
+  return async () => {
+    if (known !== null) return known;
+    const read = readConf(await exec.run(confCommand(slurm)), { node, host: hostname().split('.')[0]! });
+    if (read.type !== 'conf') throw new Error(read.message);
+    known = read.conf.spoolDir;
+    return known;
+  };
+}

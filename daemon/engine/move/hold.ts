@@ -1,0 +1,50 @@
+import type { RunningJob } from '../job/find-job.ts';
+import { type Marker, removeMarker, writeMarker } from './marker.ts';
+import type { Source } from './source.ts';
+
+/**
+ * A job that the engine stops. The marker is there from before anything is stopped until the job runs again or is
+ * dead: an engine that is killed in between finds it at its next start (`recover.ts`).
+ */
+export interface Hold {
+  /** Freezes the job's cgroup. Rejects where a task cannot be frozen; nothing is frozen then. */
+  freeze(): Promise<void>;
+  /** Makes durable that Slurm may be told to requeue the job from now on. */
+  requeueing(): Promise<void>;
+  /** The job goes on where it was. May be repeated. */
+  letGo(): Promise<void>;
+  /** The job is over here: none of its processes runs another line. */
+  kill(): Promise<void>;
+}
+
+export async function holdJob(source: Source, job: RunningJob, actionId: string): Promise<Hold> {
+  const { config, freezer } = source;
+  const { facts, tree } = job;
+  const step = { version: tree.cgroup.version, folder: tree.folder };
+  const except = tree.processes.filter(({ state }) => state === 'T').map(({ pid }) => pid);
+  let marker: Marker = {
+    jobId: facts.jobId,
+    restarts: facts.restarts,
+    uid: facts.uid,
+    actionId,
+    cgroup: step,
+    except,
+    requeueing: false,
+  };
+  await writeMarker(config.runDir, marker);
+  return {
+    freeze: () => freezer.freeze(step),
+    async requeueing() {
+      marker = { ...marker, requeueing: true };
+      await writeMarker(config.runDir, marker);
+    },
+    async letGo() {
+      await freezer.wake(step, new Set(except));
+      await removeMarker(config.runDir, facts.jobId);
+    },
+    async kill() {
+      await freezer.kill(step);
+      await removeMarker(config.runDir, facts.jobId);
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { prepareCriu } from '../dump/criu.ts';
+import { listStaging, stagingRoot } from '../dump/staging.ts';
+import { liftHold } from './lift-hold.ts';
+import { type Marker, readMarkers, removeMarker } from './marker.ts';
+import { whichRunLives, withdrawOrder } from './settle.ts';
+import type { Source } from './source.ts';
+import { isWritten, whenWritten } from './survivors.ts';
+
+export interface Recovering {
+  /** Keeps what takes longer than a start may. `jobId`: that job is not free before; null: no job in particular. */
+  readonly background: (jobId: number | null, task: Promise<void>) => void;
+}
+
+/**
+ * Lets go of what an engine before this one held: a job that was stopped runs on, or, where Slurm has requeued it
+ * meanwhile, is dead here. A dump that outlived its engine is waited for. Staging folders are removed.
+ */
+export async function recover(source: Source, { background }: Recovering): Promise<void> {
+  const { config, exec, log, proc, clock, signal } = source;
+  const problem = await prepareCriu(exec, config.criu);
+  if (problem !== null) log.warn({ problem }, '`criu check` has something to say: dumps may fail');
+  for (const marker of await readMarkers(config.runDir)) {
+    if (typeof marker === 'string') {
+      log.error(
+        { problem: marker },
+        'a job may stand frozen: look at `scontrol show job` and thaw its cgroup by hand',
+      );
+      continue;
+    }
+    const isQuick = !marker.requeueing && !(await isWritten(proc, config.workDir, marker.actionId));
+    const done = letGo(source, marker);
+    if (isQuick) await done;
+    else background(marker.jobId, done);
+  }
+  for (const actionId of await listStaging(config.workDir)) {
+    const remove = async () => {
+      await whenWritten({ proc, workDir: config.workDir, clock }, actionId, signal);
+      await rm(join(stagingRoot(config.workDir), actionId), { recursive: true, force: true });
+    };
+    if (await isWritten(proc, config.workDir, actionId)) background(null, remove());
+    else await remove();
+  }
+}
+
+async function letGo(source: Source, marker: Marker): Promise<void> {
+  const { config, freezer, log, proc, clock, signal } = source;
+  const { jobId, restarts, actionId, cgroup, except } = marker;
+  const about = { job_id: jobId, action_id: actionId };
+  await whenWritten({ proc, workDir: config.workDir, clock }, actionId, signal);
+  if (await isGone(cgroup.folder)) {
+    await removeMarker(config.runDir, jobId);
+    return;
+  }
+  const verdict = marker.requeueing ? await whichRunLives(source, marker, signal) : 'stays';
+  if (verdict === 'aborted') return;
+  if (verdict === 'moved') {
+    await freezer.kill(cgroup);
+    log.warn(about, 'an engine before this one requeued the job: its old run is ended');
+  } else {
+    if (marker.requeueing) await withdrawOrder(source, marker);
+    await freezer.wake(cgroup, new Set(except));
+    log.warn(about, 'an engine before this one left the job stopped: it runs on');
+  }
+  await removeMarker(config.runDir, jobId);
+  if (verdict === 'moved') await liftHold(source, { jobId, restarts: restarts + 1, excluded: null }, signal);
+}
+
+async function isGone(folder: string): Promise<boolean> {
+  return stat(folder).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return true;
+      throw error;
+    },
+  );
+}

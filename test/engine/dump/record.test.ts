@@ -1,0 +1,140 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openedFiles } from '../../../daemon/engine/dump/opened-files.ts';
+import { parseEntry, type RecordEntry, readRecord } from '../../../daemon/engine/dump/record.ts';
+
+let dir: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'record-'));
+});
+afterAll(() => rm(dir, { recursive: true }));
+
+// From a lab node; the second process is the script's `sleep`.
+const RECORD = `exe 10077 0:45 1548961 100755 /usr/bin/bash
+cwd 10077 254:0 1720821 41777 /shared
+root 10077 0:45 1721040 40755 /
+fd 10077 0 100000 0:61 4 0 20666 1 /dev/null
+fd 10077 1 102001 254:0 1721201 24 100644 1 /shared/o%20count.sh-27-27_4294967294-n1-alice-%25.out
+fd 10077 2 102001 254:0 1721201 24 100644 1 /shared/o%20count.sh-27-27_4294967294-n1-alice-%25.out
+fd 10077 255 2100000 0:45 1721163 70 100700 1 /var/lib/slurm/slurmd/job00027/slurm_script
+map 10077 1468d4fdc000-1468d5036000 0:45 1550510 367708 100644 /usr/lib/locale/C.utf8/LC_CTYPE
+exe 10083 0:45 1552062 100755 /usr/bin/sleep
+fd 10083 1 102001 254:0 1721201 24 100644 1 /shared/o%20count.sh-27-27_4294967294-n1-alice-%25.out
+`;
+const lines = (text: string) => text.split('\n').length - 1;
+const whole = (text: string) => `${text}end ${lines(text)}\n`;
+
+async function read(text: string): Promise<RecordEntry[]> {
+  const path = join(dir, crypto.randomUUID());
+  await writeFile(path, text, 'latin1');
+  const entries: RecordEntry[] = [];
+  await readRecord(path, (entry) => entries.push(entry));
+  return entries;
+}
+
+async function opened(text: string) {
+  const path = join(dir, crypto.randomUUID());
+  await writeFile(path, whole(text));
+  return openedFiles(path, ({ major }, name) =>
+    major === 254 ? 'shared' : name?.startsWith('/proc/') ? 'pseudo' : 'local',
+  );
+}
+
+test('a record as it comes', async () => {
+  const entries = await read(whole(RECORD));
+  expect(entries).toHaveLength(10);
+  expect(entries[4]).toEqual({
+    kind: 'fd',
+    deleted: false,
+    pid: 10077,
+    place: 'fd/1',
+    flags: 0o102001,
+    dev: { major: 254, minor: 0 },
+    ino: '1721201',
+    size: 24,
+    mode: 0o100644,
+    path: '/shared/o count.sh-27-27_4294967294-n1-alice-%.out',
+  });
+  expect(entries[7]).toMatchObject({ kind: 'map', place: 'map_files/1468d4fdc000-1468d5036000', flags: 0 });
+});
+
+test.each([
+  ['without its end', RECORD, 'is cut'],
+  ['that counts wrong', `${RECORD}end 11\n`, '10 lines of 11'],
+  ['that goes on', `${whole(RECORD)}exe 1 0:1 1 100755 /a\n`, 'goes on behind its end'],
+  ['cut in a line', whole(RECORD).slice(0, 600), /cannot be read|is cut/],
+  ['of nothing', '', 'is cut'],
+  ['with a line that is too long', `fd 1 1 2 0:1 1 1 100644 1 /${'a'.repeat(20_000)}\nend 1\n`, 'line 1'],
+])('a record %s is refused', async (_, text, why) => {
+  await expect(read(text)).rejects.toThrow(why);
+});
+
+test.each([
+  'fd 1 1 2 0:1 1 1 100644 1 /a b',
+  'fd 1 1 9 0:1 1 1 100644 1 /a',
+  'fd 1 1 2 0:1 1 -1 100644 1 /a',
+  'fd 1 1 2 0:1 1 9999999999999999999 100644 1 /a',
+  'fd 1 1 2 0:1 1 1 100644 1 /a%0',
+  'fd 1 1 2 0:1 1 1 100644 1 /a%00',
+  'fd ../../1 1 2 0:1 1 1 100644 1 /a',
+  'map 1 ../exe 0:1 1 1 100644 /a',
+  'socket 1 1 2 0:1 1 1 100644 1 /a',
+])('%s is no entry', (line) => {
+  expect(parseEntry(line)).toBe(null);
+});
+
+test('names hold any byte but NUL, and those that are no UTF-8 cannot be told on', () => {
+  expect(parseEntry('fd 1 1 2 0:1 1 1 100644 1 /a%0Afd%201%09%C3%BC')?.path).toBe('/a\nfd 1\tü');
+  expect(parseEntry('fd 1 1 2 0:1 1 1 100644 1 /a%FF')?.path).toBe(null);
+  expect(parseEntry('cwd-deleted 1 0:1 1 40755 /a')).toMatchObject({ kind: 'cwd', deleted: true });
+});
+
+test('what is rolled back: shared, open for writing, each file once', async () => {
+  expect((await opened(RECORD)).rollBack).toEqual([
+    {
+      path: '/shared/o count.sh-27-27_4294967294-n1-alice-%.out',
+      ino: '1721201',
+      dev: '65024',
+      size: 24,
+      append: true,
+    },
+  ]);
+  const two = 'fd 1 1 2001 254:0 5 10 100644 2 /s/a\nfd 2 1 2 254:0 5 10 100644 2 /s/link\n';
+  expect((await opened(two)).rollBack).toMatchObject([{ path: '/s/link', append: false }]);
+});
+
+test('what is local: every name once, the writer before the reader', async () => {
+  const { local } = await opened(`${RECORD}fd 10083 9 1 0:45 77 5 100644 1 /usr/bin/bash\n`);
+  expect(local.map(({ path, written, pid, place }) => [path, written, pid, place])).toEqual([
+    ['/usr/bin/bash', true, 10083, 'fd/9'],
+    ['/', false, 10077, 'root'],
+    ['/var/lib/slurm/slurmd/job00027/slurm_script', false, 10077, 'fd/255'],
+    ['/usr/lib/locale/C.utf8/LC_CTYPE', false, 10077, 'map_files/1468d4fdc000-1468d5036000'],
+    ['/usr/bin/sleep', false, 10083, 'exe'],
+  ]);
+});
+
+test('pipes, sockets, devices, deleted and made-up files are nobody’s business', async () => {
+  const text = [
+    'fd 1 3 1 0:15 99 0 10600 1 pipe:[99]',
+    'fd 1 4 2 0:9 98 0 140777 1 socket:[98]',
+    'fd 1 5 2 0:6 4 0 20666 1 /dev/null',
+    'fd-deleted 1 6 2 254:0 4 10 100600 0 /shared/gone',
+    'fd 1 7 1 0:22 4 0 100644 1 /proc/1/oom_score_adj',
+    'fd 1 8 1 254:0 7 0 10644 1 /shared/fifo',
+  ];
+  expect(await opened(`${text.join('\n')}\n`)).toEqual({ rollBack: [], local: [] });
+});
+
+test('a file that could not be named is an error, not a guess', async () => {
+  await expect(opened('fd 10 3 1 254:0 99 0 100600 1 /shared/%FF\n')).rejects.toThrow(
+    'the name of fd/3 of process 10 is not UTF-8',
+  );
+});
+
+test('100,000 descriptors', async () => {
+  const many = Array.from({ length: 100_000 }, (_, i) => `fd 1 ${i} 1 254:0 ${i} 10 100644 1 /shared/${i}\n`);
+  expect((await opened(many.join(''))).rollBack).toHaveLength(100_000);
+});

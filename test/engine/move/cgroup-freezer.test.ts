@@ -1,0 +1,82 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createFreezer, FREEZE_WITHIN_MS } from '../../../daemon/engine/move/cgroup-freezer.ts';
+import { ManualClock } from '../../support/clock.ts';
+
+let folder: string;
+let clock: ManualClock;
+const signals: string[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'cgroup-'));
+  clock = new ManualClock();
+  signals.length = 0;
+  await writeFile(join(folder, 'cgroup.procs'), '11\n12\n0\n');
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const freezer = (signal = (pid: number, name: string) => void signals.push(`${name} ${pid}`)) =>
+  createFreezer({ clock, proc: '/none', signal });
+const file = (name: string) => readFile(join(folder, name), 'utf8');
+
+test('v1: frozen when the kernel says so, not when it was told', async () => {
+  await writeFile(join(folder, 'freezer.state'), 'THAWED\n');
+  const step = { version: 1, folder } as const;
+  await freezer().freeze(step);
+  expect(await file('freezer.state')).toBe('FROZEN\n');
+  await freezer().thaw(step);
+  expect(await file('freezer.state')).toBe('THAWED\n');
+});
+
+test('v2: cgroup.freeze tells, cgroup.events answers', async () => {
+  await writeFile(join(folder, 'cgroup.freeze'), '0\n');
+  await writeFile(join(folder, 'cgroup.events'), 'populated 1\nfrozen 0\n');
+  const step = { version: 2, folder } as const;
+  const frozen = freezer().freeze(step);
+  await clock.whenSleeping();
+  expect(await file('cgroup.freeze')).toBe('1\n');
+  await writeFile(join(folder, 'cgroup.events'), 'populated 1\nfrozen 1\n');
+  clock.advance(10);
+  await frozen;
+  await freezer().thaw(step);
+  expect(await file('cgroup.freeze')).toBe('0\n');
+});
+
+test('tasks that cannot be frozen in time: thawed again, and said', async () => {
+  await writeFile(join(folder, 'cgroup.freeze'), '0\n');
+  await writeFile(join(folder, 'cgroup.events'), 'populated 1\nfrozen 0\n');
+  const refused = expect(freezer().freeze({ version: 2, folder })).rejects.toThrow('cannot be frozen');
+  for (let ms = 0; ms < FREEZE_WITHIN_MS; ms += 10) {
+    await clock.whenSleeping();
+    clock.advance(10);
+  }
+  await refused;
+  expect(await file('cgroup.freeze')).toBe('0\n');
+});
+
+test('a cgroup that is gone cannot be frozen, and needs no thaw', async () => {
+  const step = { version: 1, folder: join(folder, 'gone') } as const;
+  await expect(freezer().freeze(step)).rejects.toThrow('the job has ended');
+  await freezer().thaw(step);
+  await freezer().kill(step);
+  expect(signals).toEqual([]);
+});
+
+test('kills what is in the cgroup and below it, and nobody outside of this pid namespace', async () => {
+  await writeFile(join(folder, 'freezer.state'), 'FROZEN\n');
+  await mkdir(join(folder, 'task_0'));
+  await writeFile(join(folder, 'task_0/cgroup.procs'), '13\n12\n');
+  await freezer().kill({ version: 1, folder });
+  expect(signals.toSorted()).toEqual(['SIGKILL 11', 'SIGKILL 12', 'SIGKILL 13']);
+  expect(await file('freezer.state')).toBe('THAWED\n');
+});
+
+test('a process that ends meanwhile is no error, one that may not be signalled is', async () => {
+  await writeFile(join(folder, 'freezer.state'), 'FROZEN\n');
+  const failing = (code: string) => () => {
+    throw Object.assign(new Error(code), { code });
+  };
+  await freezer(failing('ESRCH')).kill({ version: 1, folder });
+  await expect(freezer(failing('EPERM')).kill({ version: 1, folder })).rejects.toThrow('EPERM');
+});

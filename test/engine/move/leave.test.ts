@@ -1,0 +1,274 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { until } from '../../lab/until.ts';
+import { Rig, says, TIMED_OUT } from '../support/rig.ts';
+
+let rig: Rig;
+beforeEach(async () => {
+  rig = await Rig.make();
+});
+afterEach(() => rig[Symbol.asyncDispose]());
+
+/** What is true at the moment when Slurm is told to requeue. */
+function atRequeue(look: () => Promise<void>): void {
+  rig.before.set('scontrol-requeue', async () => {
+    await look();
+    return undefined;
+  });
+}
+const released = () =>
+  until(async () => (await rig.acts()).length >= 2, { what: 'the hold to be lifted', everyMs: 5 });
+const runsOn = async () => [
+  await rig.node.freezerState(),
+  await rig.left('run/frozen'),
+  await rig.store.readOrder(7),
+];
+const RUNS_ON = ['THAWED', [], null];
+
+test('frozen, dumped, published, ordered, requeued, killed, released: in this order', async () => {
+  const first = await rig.saved();
+  const seen: unknown[] = [];
+  atRequeue(async () => {
+    const order = (await rig.store.readOrder(7))!;
+    const found = await rig.store.find(order.actionId);
+    seen.push(await rig.node.freezerState(), await rig.marker(), order, found?.manifest.reason, [
+      ...rig.signals,
+    ]);
+  });
+  const answer = await rig.move(first);
+  expect(answer).toEqual({ ok: true, actionId: expect.not.stringMatching(first) });
+  const actionId = answer.ok && answer.actionId;
+  expect(seen).toEqual([
+    'FROZEN',
+    expect.objectContaining({ jobId: 7, restarts: 0, actionId, requeueing: true }),
+    expect.objectContaining({ actionId, restarts: 1, uid: 1500, fromNode: 'n1', excludedNodes: '' }),
+    'restore',
+    [],
+  ]);
+  expect(await rig.dumps()).toEqual(['70 --leave-running', '70 --leave-stopped']);
+  expect(rig.signals).toEqual(['SIGKILL 70', 'SIGKILL 71']);
+  expect([await rig.node.freezerState(), await rig.left('run/frozen'), await rig.left('work/dump')]).toEqual([
+    'THAWED',
+    [],
+    [],
+  ]);
+  await released();
+  expect(await rig.acts()).toEqual(['requeue 7', 'update jobid=7 StartTime=now ExcNodeList=n1']);
+});
+
+test('a drained node, and one that the owner asked for, are not excluded', async () => {
+  await rig.slurm.setNode('n1', 'mixed+drain');
+  await rig.move(await rig.saved());
+  await released();
+  expect((await rig.acts())[1]).toBe('update jobid=7 StartTime=now');
+  await rig.slurm.setNode('n1', 'mixed');
+  const required = { ReqNodes: 'n[1-2]', ExcNodes: 'n9' };
+  await rig.slurm.setJob(7, { RestartCnt: 1, ...required });
+  await rig.move(await rig.saved());
+  await until(async () => (await rig.acts()).length >= 4, { what: 'the second hold', everyMs: 5 });
+  // The first order remembers that the owner excluded no node.
+  expect((await rig.acts())[3]).toBe('update jobid=7 StartTime=now ExcNodeList=');
+});
+
+test('the nodes that the owner excludes stay excluded, and are remembered', async () => {
+  const excluding = { RestartCnt: 0, ExcNodes: 'n[8-9]' };
+  await rig.slurm.setJob(7, excluding);
+  await rig.move(await rig.saved());
+  await released();
+  expect((await rig.acts())[1]).toBe('update jobid=7 StartTime=now ExcNodeList=n[8-9],n1');
+  expect((await rig.store.readOrder(7))?.excludedNodes).toBe('n[8-9]');
+});
+
+test('one task of an array is requeued, and not the whole array', async () => {
+  await rig.slurm.setJob(7, { ArrayJobID: 5, ArrayTaskID: 2 });
+  await rig.slurm.setJob(5, { ArrayJobID: 5, ArrayTaskID: 1 });
+  expect(await rig.move(await rig.saved(), 'manual')).toMatchObject({ ok: true });
+  await released();
+  expect(await rig.acts()).toEqual(['requeue 5_2', 'update jobid=5_2 StartTime=now']);
+  expect(await rig.slurm.job(5, 'RestartCnt')).toBe('0');
+});
+
+test('Slurm refuses: a 400 in its words, and the job runs on', async () => {
+  const first = await rig.saved();
+  rig.before.set('scontrol-requeue', async () => says('Requested operation is presently disabled for job 7'));
+  expect(await rig.move(first)).toMatchObject({
+    ok: false,
+    status: 400,
+    message: expect.stringContaining('Requested operation is presently disabled for job 7'),
+  });
+  expect(await runsOn()).toEqual(RUNS_ON);
+  expect(rig.signals).toEqual([]);
+});
+
+test('a --no-requeue job is not even stopped', async () => {
+  const first = await rig.saved();
+  await rig.slurm.setJob(7, { Requeue: 0 });
+  expect(await rig.move(first)).toMatchObject({
+    status: 400,
+    message: expect.stringContaining('--no-requeue'),
+  });
+  expect(await rig.dumps()).toHaveLength(1);
+});
+
+test('a dump that fails: a 400 in CRIU’s words, and the job runs on', async () => {
+  const first = await rig.saved();
+  await rig.leaves('mode', 'fail');
+  const answer = await rig.move(first);
+  expect(answer).toMatchObject({ status: 400, message: expect.stringContaining('Connected TCP socket') });
+  expect(await runsOn()).toEqual(RUNS_ON);
+  expect(await rig.acts()).toEqual([]);
+});
+
+test('processes that the dump stopped are woken when the job stays, but for those that stood before', async () => {
+  await rig.node.add({ pid: 71, ppid: 70, name: 'sleep', state: 'T' });
+  const first = await rig.saved();
+  atRequeue(async () => {});
+  rig.before.set('scontrol-requeue', async () => {
+    await rig.node.add({ pid: 70, ppid: 60, name: 'slurm_script', state: 'T' });
+    return says('Job is pending execution for job 7: access denied');
+  });
+  await rig.move(first);
+  expect(rig.signals).toEqual(['SIGCONT 70']);
+});
+
+test('slurmctld is away for too long: 500, nothing was asked of it, the job runs on', async () => {
+  const first = await rig.saved();
+  rig.before.set('scontrol-requeue', async () =>
+    says('Unable to contact slurm controller (connect failure)'),
+  );
+  const answer = await rig.move(first);
+  expect(answer).toMatchObject({ status: 500, message: expect.stringContaining('connect failure') });
+  expect(await runsOn()).toEqual(RUNS_ON);
+});
+
+test('slurmctld comes back in time', async () => {
+  const first = await rig.saved();
+  let asked = 0;
+  rig.before.set('scontrol-requeue', async () =>
+    ++asked < 5 ? says('Unable to contact slurm controller (connect failure)') : undefined,
+  );
+  expect(await rig.move(first)).toMatchObject({ ok: true });
+  expect(asked).toBe(5);
+});
+
+test('the answer to the requeue is lost: Slurm is looked at, and not told twice', async () => {
+  const first = await rig.saved();
+  rig.before.set('scontrol-requeue', async (command) => {
+    rig.before.delete('scontrol-requeue');
+    await rig.slurm.setJob(7, { State: 'COMPLETING', RestartCnt: 1 });
+    return command && TIMED_OUT;
+  });
+  expect(await rig.move(first)).toMatchObject({ ok: true });
+  expect((await rig.acts()).filter((act) => act.startsWith('requeue'))).toEqual([]);
+  expect(rig.signals).toEqual(['SIGKILL 70', 'SIGKILL 71']);
+});
+
+test.each([
+  [
+    'was taken',
+    { State: 'PENDING', RestartCnt: 1, NodeList: '', BatchHost: 'n/a' },
+    ['SIGKILL 70', 'SIGKILL 71'],
+    1,
+  ],
+  ['was not taken', {}, [], null],
+])('nobody knows whether the requeue %s: frozen until Slurm says', async (_, fields, signals, ordered) => {
+  const first = await rig.saved();
+  rig.before.set('scontrol-requeue', async () => {
+    await rig.slurm.setMode('away');
+    return TIMED_OUT;
+  });
+  expect(await rig.move(first)).toMatchObject({
+    ok: false,
+    status: 500,
+    message: expect.stringContaining('nobody knows'),
+  });
+  expect([await rig.node.freezerState(), (await rig.marker())?.requeueing, rig.signals]).toEqual([
+    'FROZEN',
+    true,
+    [],
+  ]);
+  await rig.slurm.setJob(7, fields);
+  await rig.slurm.setMode('well');
+  await until(async () => (await rig.marker()) === null, { what: 'the job to be let go', everyMs: 5 });
+  expect(await rig.node.freezerState()).toBe('THAWED');
+  expect(rig.signals).toEqual(signals);
+  expect((await rig.store.readOrder(7))?.restarts ?? null).toBe(ordered);
+});
+
+test('a job that its owner cancels while it is dumped is not brought back', async () => {
+  const first = await rig.saved();
+  rig.before.set('criu-dump-1', async () => {
+    await rig.slurm.setJob(7, { State: 'COMPLETING' });
+    return undefined;
+  });
+  expect(await rig.move(first)).toMatchObject({
+    status: 400,
+    message: expect.stringContaining('job 7 is COMPLETING'),
+  });
+  expect(await rig.acts()).toEqual([]);
+  expect(await runsOn()).toEqual(RUNS_ON);
+});
+
+test('a store that takes nothing: 500, and the job runs on', async () => {
+  const first = await rig.saved();
+  const full = Promise.reject(new Error('ENOSPC: no space left on device'));
+  full.catch(() => undefined);
+  rig.store.begin = () => full;
+  expect(await rig.move(first)).toMatchObject({ status: 500, message: expect.stringContaining('ENOSPC') });
+  expect(await runsOn()).toEqual(RUNS_ON);
+});
+
+test('a second ask joins the first, and a checkpoint meanwhile is refused', async () => {
+  const first = await rig.saved();
+  await rig.leaves('mode', 'wait');
+  const one = rig.move(first);
+  const two = rig.move(first, 'manual');
+  await until(async () => (await rig.dumps()).length === 2, { what: 'the dump', everyMs: 5 });
+  expect(await rig.ask()).toMatchObject({ status: 404, message: 'a restore is under way for job 7' });
+  await rig.leaves('go', '');
+  expect(await two).toEqual(await one);
+  expect(await one).toMatchObject({ ok: true });
+  expect(await rig.dumps()).toHaveLength(2);
+});
+
+test('a heartbeat’s dump that is under way ends first', async () => {
+  const first = await rig.saved();
+  await rig.leaves('mode', 'wait');
+  expect(await rig.ask()).toMatchObject({ ok: true });
+  const moved = rig.move(first);
+  await rig.leaves('go', '');
+  expect(await moved).toMatchObject({ ok: true });
+  expect((await rig.dumps()).map((dump) => dump.split(' ')[1])).toEqual([
+    '--leave-running',
+    '--leave-running',
+    '--leave-stopped',
+  ]);
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  'rootfsonly has no dump (needs root): the job is frozen while its files are packed',
+  async () => {
+    const first = await rig.saved('rootfsonly');
+    expect((await rig.store.find(first))?.manifest).toMatchObject({
+      kind: 'rootfsonly',
+      criu: null,
+      images: [],
+      carried: [],
+    });
+    expect(await rig.move(first)).toMatchObject({ ok: true });
+    expect((await rig.dumps()).map((dump) => dump.trim())).toEqual(['', '']);
+    expect(rig.signals).toEqual(['SIGKILL 70', 'SIGKILL 71']);
+  },
+);
+
+test('an engine that is told to stop lets the job go on first', async () => {
+  const first = await rig.saved();
+  rig.before.set('scontrol-requeue', async () => {
+    rig.stop();
+    return says('Unable to contact slurm controller (connect failure)');
+  });
+  const answer = rig.move(first);
+  await until(() => rig.stopping, { what: 'the stop', everyMs: 5 });
+  await rig.checkpointer[Symbol.asyncDispose]();
+  expect(await runsOn()).toEqual(RUNS_ON);
+  expect(await answer).toMatchObject({ status: 500 });
+});
