@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Exec } from '../../system/ports.ts';
 import type { EpochMs } from '../../vocabulary/job.ts';
+import { rearmTimerfdsIn } from '../images/timerfds.ts';
 import type { JobTree } from '../job/tree.ts';
 import { CRIU_ENV } from './criu.ts';
 import { dumpArguments } from './criu-arguments.ts';
@@ -10,7 +11,6 @@ import { detached } from './detached.ts';
 import type { Lanes } from './lanes.ts';
 import type { Staging } from './staging.ts';
 import { parseDumpStats } from './stats.ts';
-import { rearmTimerfdsIn } from './timerfds.ts';
 
 export interface Dumper {
   readonly exec: Exec;

@@ -1,4 +1,4 @@
-import { fieldOf, readFields } from './protobuf.ts';
+import { fieldOf, readFields } from '../images/protobuf.ts';
 
 /** How long a dump held the job up, in microseconds. */
 export interface DumpStats {
@@ -24,6 +24,9 @@ export function parseDumpStats(image: Buffer): DumpStats | null {
   const dump = fieldOf(readFields(entry), 1);
   const times = dump instanceof Buffer ? readFields(dump) : null;
   const [freezingUs, frozenUs] = [fieldOf(times, 1), fieldOf(times, 2)];
-  if (typeof freezingUs !== 'number' || typeof frozenUs !== 'number') return null;
-  return { freezingUs, frozenUs };
+  return isCount(freezingUs) && isCount(frozenUs) ? { freezingUs, frozenUs } : null;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }

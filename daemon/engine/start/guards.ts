@@ -1,7 +1,7 @@
 import { access, lstat, realpath } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { namedPaths } from './criu-images.ts';
+import { namedPaths } from '../images/named-paths.ts';
 
 export type Guards =
   /** Folders in which no symbolic link may be followed while CRIU works. */

@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { namedPaths } from '../../../daemon/engine/start/criu-images.ts';
+import { namedPaths } from '../../../daemon/engine/images/named-paths.ts';
 import { guardsOf, keepFromLinks } from '../../../daemon/engine/start/guards.ts';
 import { isRoot, OWNER } from '../as-owner/support.ts';
 import { filesImage } from './files-image.ts';

@@ -1,4 +1,10 @@
-/** One field of a message: a number, or the bytes of a string or a nested message. */
+/** Wire types of a fixed size, in bytes. */
+const FIXED = new Map([
+  [1, 8],
+  [5, 4],
+]);
+
+/** One field of a message: a number, NaN beyond 2^53, or the bytes of a string or a nested message. */
 export interface Field {
   readonly number: number;
   readonly value: number | Buffer;
@@ -7,8 +13,8 @@ export interface Field {
 }
 
 /**
- * The fields of a protobuf message, nested ones as views into the same bytes. Null where it is cut, or holds what
- * CRIU's images do not: fixed-size numbers, groups, numbers beyond 2^53.
+ * The fields of a protobuf message, nested ones as views into the same bytes. Fixed-size numbers are passed over. Null
+ * where it is cut, or holds groups, which CRIU's images do not.
  */
 export function readFields(message: Buffer): Field[] | null {
   const fields: Field[] = [];
@@ -18,16 +24,23 @@ export function readFields(message: Buffer): Field[] | null {
     for (let shift = 0; shift < 70 && at < message.length; shift += 7) {
       const byte = message[at++]!;
       value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return Number.isSafeInteger(value) ? value : null;
+      if (byte < 0x80) return Number.isSafeInteger(value) ? value : Number.NaN;
     }
     return null;
   };
   while (at < message.length) {
     const key = varint();
+    if (key === null) return null;
+    const [number, type] = [Math.floor(key / 8), key % 8];
+    const fixed = FIXED.get(type);
+    if (fixed !== undefined) {
+      at += fixed;
+      if (at > message.length) return null;
+      continue;
+    }
     const begin = at;
     const value = varint();
-    if (key === null || value === null) return null;
-    const [number, type] = [Math.floor(key / 8), key % 8];
+    if (value === null) return null;
     if (type === 0) fields.push({ number, value, at: begin });
     else if (type === 2 && value <= message.length - at) {
       fields.push({ number, value: message.subarray(at, at + value), at });

@@ -1,9 +1,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
+import { filesEntries } from './files-image.ts';
 import { type Field, fieldOf, readFields } from './protobuf.ts';
 
-/** criu/include/magic.h. */
-const IMG_COMMON_MAGIC = 0x54564319;
-const FILES_MAGIC = 0x56303138;
 /** images/fdinfo.proto, `file_entry`; images/timerfd.proto, `timerfd_entry`. */
 const TFD = 12;
 const VSEC = 7;
@@ -19,15 +17,12 @@ const LONGEST = 256 * 1024 * 1024;
  * has it go off at once, and on in its period. Changes `files.img` in place; the number of timers.
  */
 export function rearmTimerfds(image: Buffer): number {
-  if (image.length < 8) return 0;
-  if (image.readUInt32LE(0) !== IMG_COMMON_MAGIC || image.readUInt32LE(4) !== FILES_MAGIC) return 0;
+  const entries = filesEntries(image);
+  if (typeof entries === 'string') return 0;
   let count = 0;
-  for (let at = 8; at + 4 <= image.length; ) {
-    const end = at + 4 + image.readUInt32LE(at);
-    if (end > image.length) break;
-    const timer = fieldOf(readFields(image.subarray(at + 4, end)), TFD);
+  for (const entry of entries) {
+    const timer = fieldOf(readFields(entry), TFD);
     if (timer instanceof Buffer && rearm(timer)) count++;
-    at = end;
   }
   return count;
 }
