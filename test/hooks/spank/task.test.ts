@@ -279,7 +279,7 @@ describe.skipIf(!isRoot && !process.env['CI'])(
 
     test('what a running job keeps stopped itself stays stopped', async () => {
       await using it = await scene({
-        criu: `${restores('mkfifo $1/fifo; bash -c "kill -STOP \\$\\$; echo child" & echo $! >$1/child; read <$1/fifo; ps -o stat= -p $(cat $1/child)')}
+        criu: `${restores('mkfifo $1/fifo; bash -c "kill -STOP \\$\\$; echo child" & echo $! >$1/child; read <$1/fifo; ps -o state= -p $(cat $1/child)')}
         until [ -s $1/child ]; do sleep 0.01; done; until grep -q '^State:.T' /proc/$(cat $1/child)/status; do sleep 0.01; done`,
       });
       await it.restored();
