@@ -4,7 +4,14 @@ import type { JobRecord, ReadyCheckpoint } from '../vocabulary/state.ts';
 /** A run of a job is its id and its restart count; that an id came back shows in owner and submit time. */
 export function sameRun(known: JobRecord, facts: JobFacts): boolean {
   if (known.restarts !== facts.restarts) return false;
-  return known.facts === null || (known.facts.uid === facts.uid && known.facts.submitAt === facts.submitAt);
+  if (known.facts === null) return true;
+  if (known.facts.uid !== facts.uid) return false;
+  return known.facts.submitAt === facts.submitAt || (isRequeued(known.facts) && sameJob(known, facts));
+}
+
+/** Slurm counts a requeue at once, and resets the submit time only when the old run is off its nodes. */
+function isRequeued({ restarts, state }: JobFacts): boolean {
+  return restarts > 0 && state === 'COMPLETING';
 }
 
 /** A requeue keeps owner and name and resets the submit time, so the submit time says nothing. */

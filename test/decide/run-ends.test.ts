@@ -261,6 +261,14 @@ describe('the job is requeued', () => {
     });
   });
 
+  test('its submit time is reset when the old run is off the node: still the same run', () => {
+    const scene = sceneWithReady();
+    scene.job(1, { restarts: 1, state: 'COMPLETING' });
+    scene.job(1, { ...requeued, startAt: scene.now });
+    expect(scene.record(1)).toMatchObject({ restarts: 1, ready: { actionId: 'old' } });
+    expect(scene.noted('run-ended')).toMatchObject([{ message: 'the run ended: the job was requeued' }]);
+  });
+
   test('an answer for the run before changes nothing of this one', () => {
     const scene = new Scene();
     scene.job(1);
