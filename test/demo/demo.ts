@@ -1,91 +1,101 @@
 /*
- * npm run demo: the main job, on real Slurm under real systemd. What is not real here is the checkpoint service: a
- * stand-in of Cedana's API, which accepts nothing but what its OpenAPI text allows, keeps no images, and so begins
- * a restored job anew as a new job.
+ * npm run demo: the main job, on real Slurm under real systemd, with real CRIU: a job counts on one node, the node
+ * is drained, and the same job counts on at the next number on another node.
  */
 import { strict as assert } from 'node:assert';
-import { CkptdLab, COUNT } from '../cluster/ckptd-lab.ts';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Manifest } from '../../daemon/engine/manifest.ts';
+import { askDaemon, CLUSTER_ID } from '../cluster/ckptd-lab.ts';
+import { EngineLab, STORE } from '../cluster/engine-lab.ts';
 import type { LabNode } from '../lab/lab.ts';
-import type { Entry } from '../support/cedana/entry.ts';
 import { Timeline } from './timeline.ts';
 
 const timeline = new Timeline();
-const JOB = { script: COUNT, options: ['--job-name=simulation', '--output=/shared/simulation-%j.txt'] };
 
 timeline.heading(
   'A Slurm cluster: one controller and two compute nodes, each a container with its own systemd',
 );
-await using ckptd = await CkptdLab.start({
-  nodes: 2,
-  config: {
-    slurm: { poll_node: '2s' },
-    heartbeat: { every: '10s', splay: '0s', min_age: '0s' },
-    restore: { source_job: 'cancel', skip_reasons: ['^maintenance'] },
-  },
-  onEntry: tellRequest,
+await using cluster = await EngineLab.start({
+  config: { heartbeat: { every: '10s', splay: '0s', min_age: '0s' } },
 });
-const { lab, api } = ckptd;
+const { lab } = cluster;
 const n1 = lab.node('n1');
 timeline.say('cluster', (await lab.ctl.run(['sinfo', '-N', '-o', '%N  %T'])).stdout.trim());
-timeline.say('systemd', await statusLine(n1));
+for (const unit of ['ckptd', 'ckptd-engine']) timeline.say('systemd', await statusLine(n1, unit));
 
-timeline.heading('A user submits a job. Nothing in it knows of checkpoints');
-const jobId = await lab.submit({ ...JOB, options: [...JOB.options, '--nodelist=n1'] });
-await lab.waitForJob(jobId, 'RUNNING');
-await ckptd.waitUntilWatched(n1, jobId);
+timeline.heading('A user submits a shell script that counts. Nothing in it knows of checkpoints');
+timeline.say(
+  'alice',
+  (await readFile(join(import.meta.dirname, '../jobs/count.sh'), 'utf8')).match(/^until.*?^done$/ms)![0],
+);
+const jobId = await cluster.running('count.sh', { options: ['--job-name=simulation'], env: { END: '7' } });
 timeline.say('alice', `sbatch simulation.sh: job ${jobId} runs on n1`);
 
-timeline.heading('Heartbeats: a checkpoint every 10 s');
-await ckptd.waitForRequests('checkpoint', 2, 40_000);
-timeline.say('systemd', await statusLine(n1));
+timeline.heading('Heartbeats: a checkpoint every 10 s, while the job runs on');
+const seen: string[] = [];
+while (seen.length < 2) {
+  const actionId = await cluster.newCheckpoint(n1, jobId, seen);
+  seen.push(actionId);
+  timeline.say(
+    'engine',
+    `${await tellCheckpoint(actionId)}; the job has counted to ${(await cluster.counted(jobId)).count}`,
+  );
+}
 
 timeline.heading('An administrator drains the node');
-api.service.behaviour.onRestore = async () => {
-  const restored = await lab.submit(JOB);
-  timeline.say('service', `brings the job back as job ${restored} (this stand-in: from its beginning)`);
-};
 const drainedAt = performance.now();
 await lab.drain('n1', 'fan failure');
 timeline.say('admin', 'scontrol update nodename=n1 state=drain reason="fan failure"');
-await ckptd.waitForRequests('restore', 1);
+const stoppedAt = await cluster.moved(jobId, 'n1', 1);
 const tookMs = performance.now() - drainedAt;
-await lab.waitForJob(jobId, 'CANCELLED');
-timeline.say(
-  'ckptd',
-  `asked for the restore ${(tookMs / 1000).toFixed(1)} s after the drain (poll_node is 2 s)`,
-);
+timeline.say('engine', `froze, dumped and requeued job ${jobId}, which had counted to ${stoppedAt}`);
+const now = await cluster.counted(jobId);
 timeline.say('slurm', (await lab.ctl.run(['squeue', '-o', '%.5i %.12j %.8T %N'])).stdout.trimEnd());
+timeline.say(
+  'job',
+  `the same job counts on at n2, and is at ${now.count}, ${(tookMs / 1000).toFixed(1)} s after the drain`,
+);
 
-timeline.heading(`What ckptd says it did: GET /v1/history?job=${jobId}`);
-const { body } = await ckptd.ask(n1, `/v1/history?job=${jobId}`);
-for (const { time, message } of (body as { history: { time: string; message: string }[] }).history.slice(
-  -12,
-)) {
-  console.log(`   ${time.slice(11, 23)}  ${message}`);
-}
+timeline.heading(`What ckptd on n1 says it did: GET /v1/history?job=${jobId}`);
+const { body } = await askDaemon(n1, `/v1/history?job=${jobId}`);
+const { history } = body as { history: { time: string; message: string }[] };
+for (const { time, message } of history.slice(-12)) console.log(`   ${time.slice(11, 23)}  ${message}`);
+
+timeline.heading('The job ends by itself, with the exit status that it always had');
+const ended = await cluster.finish(jobId, 'FAILED');
+timeline.say(
+  'slurm',
+  `job ${jobId}: exit status ${ended['ExitCode']}, restarts ${ended['Restarts']}, node ${ended['NodeList']}`,
+);
+timeline.say('output', await excerpt());
 
 timeline.heading('Checked');
-const heartbeats = ckptd
-  .requests('checkpoint')
-  .filter(({ body: { reason } }) => reason === 'heartbeat').length;
-const restores = ckptd.requests('restore');
-assert.equal(restores.length, 1, 'exactly one restore');
-assert.equal(restores[0]?.body['reason'], 'nodeUnschedulable');
-assert.ok(tookMs <= 3_000, 'within poll_node + 1 s');
-assert.deepEqual(api.violations, [], 'every request keeps to the API');
-console.log(`   ${heartbeats} heartbeats and one restore, every request as the API's OpenAPI text has it`);
+const { starts, count, last, problems } = await cluster.counted(jobId);
+assert.deepEqual(problems, [], 'no number is missing, and none is there twice');
+assert.equal(last, count, 'the output is whole');
+assert.deepEqual(starts, ['n1'], 'it began once, on n1');
+assert.deepEqual([ended['ExitCode'], ended['Restarts'], ended['NodeList']], ['7:0', '1', 'n2']);
+assert.ok(stoppedAt > 0 && count > stoppedAt, 'it went on after the move');
+console.log(`   1 to ${count}: not a number is missing or there twice, over two nodes and one job id`);
 timeline.say('cluster', 'is torn down, and nothing of it is left');
 
-function tellRequest({ route, body, answer }: Entry): void {
-  if (route !== 'checkpoint' && route !== 'restore') return;
-  const { job_id, kind, reason, action_id } = JSON.parse(body);
-  const id = answer?.body.replaceAll('"', '').slice(0, 8);
-  const what =
-    route === 'checkpoint' ? `job ${job_id}, ${kind}` : `from checkpoint ${action_id.slice(0, 8)}…`;
-  timeline.say('ckptd → API', `${route} (${reason}) ${what}  ⇒  ${answer?.status} ${id}…`);
+async function tellCheckpoint(actionId: string): Promise<string> {
+  const path = `${STORE}/${CLUSTER_ID}/${jobId}/${actionId}/manifest.json`;
+  const { reason, frozenMs, images } = JSON.parse(await n1.readFile(path)) as Manifest;
+  const kilobytes = images.reduce((sum, { storedBytes }) => sum + storedBytes, 0) / 1024;
+  return `checkpoint ${actionId.slice(0, 8)}… (${reason}): frozen for ${frozenMs.toFixed(0)} ms, ${kilobytes.toFixed(0)} KiB`;
 }
 
-async function statusLine(node: LabNode): Promise<string> {
-  const { stdout } = await node.run(['systemctl', 'show', 'ckptd', '-p', 'ActiveState', '-p', 'StatusText']);
-  return `ckptd on ${node.name}: ${stdout.trim().replaceAll('\n', ', ')}`;
+/** The output where it was moved, as it is in the file. */
+async function excerpt(): Promise<string> {
+  const lines = (await cluster.output(jobId)).trimEnd().split('\n');
+  const at = lines.indexOf(`i=${stoppedAt}`);
+  const cut = [lines.slice(0, 3), lines.slice(Math.max(3, at - 2), at + 3), lines.slice(-2)];
+  return cut.map((part) => part.join('  ')).join('  …  ');
+}
+
+async function statusLine(node: LabNode, unit: string): Promise<string> {
+  const { stdout } = await node.run(['systemctl', 'show', unit, '-p', 'ActiveState', '-p', 'StatusText']);
+  return `${unit} on ${node.name}: ${stdout.trim().replaceAll('\n', ', ')}`;
 }

@@ -25,12 +25,13 @@ const packages = [
   'iputils-ping',
   'openssl',
   'procps',
-  'python3-minimal',
+  'python3',
   'strace',
   'zstd',
-  // To checkpoint, and to build SPANK plugins for exactly this Slurm.
+  // To checkpoint, and to build the SPANK plugin for exactly this Slurm.
   'criu',
   'gcc',
+  'make',
   'libc6-dev',
   'libslurm-dev',
 ] as const;

@@ -41,24 +41,22 @@ export class Slurm {
     return Number.parseInt(said.stdout, 10);
   }
 
-  /** A job's fields as `scontrol show job` names them, e.g. JobState, Restarts, NodeList, ExitCode. */
-  async job(id: number): Promise<Record<string, string>> {
+  /** Fields of a job, or of an array's task (`8_1`), as `scontrol show job` names them, e.g. JobState, Restarts. */
+  async job(id: number | string): Promise<Record<string, string>> {
     const shown = await this.#ctl.run(['scontrol', '--oneliner', 'show', 'job', `${id}`]);
-    const fields = shown.stdout
-      .trim()
-      .split(' ')
-      .map((word) => word.split(/=(.*)/s));
-    return Object.fromEntries(fields.map(([key, value]) => [key, value ?? '']));
+    const records = shown.stdout.trim().split('\n').map(fieldsOf);
+    // An array goes by the id of one of its tasks, and shows them all.
+    return records.find((record) => record['JobId'] === `${id}`) ?? records.at(-1)!;
   }
 
   /** A job's state, e.g. `RUNNING`. */
-  async jobState(id: number): Promise<string> {
+  async jobState(id: number | string): Promise<string> {
     return (await this.job(id))['JobState'] ?? '';
   }
 
   /** Waits until a job is in (one of) the given state(s); default limit 30 s. Returns its fields. */
   async waitForJob(
-    id: number,
+    id: number | string,
     state: string | string[],
     options: { timeoutMs?: number } = {},
   ): Promise<Record<string, string>> {
@@ -112,4 +110,9 @@ export class Slurm {
   async resume(node: string): Promise<void> {
     await this.#ctl.run(['scontrol', 'update', `nodename=${node}`, 'state=resume']);
   }
+}
+
+function fieldsOf(line: string): Record<string, string> {
+  const words = line.split(' ').map((word) => word.split(/=(.*)/s));
+  return Object.fromEntries(words.map(([key, value]) => [key, value ?? '']));
 }

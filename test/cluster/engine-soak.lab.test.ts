@@ -1,0 +1,31 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { EngineLab } from './engine-lab.ts';
+
+const MOVES = 20;
+let cluster: EngineLab;
+
+beforeAll(async () => {
+  cluster = await EngineLab.start({
+    config: {
+      heartbeat: { every: '10s', splay: '0s', min_age: '0s' },
+      slurm: { poll_node: '1s', rescan_jobs: '2s' },
+    },
+  });
+});
+afterAll(() => cluster?.[Symbol.asyncDispose]());
+
+test('a job of many processes is moved twenty times in a row under heartbeats, its output exact', async () => {
+  const { lab } = cluster;
+  const id = await cluster.running('processes.py');
+  for (let move = 1; move <= MOVES; move++) {
+    const { NodeList: from = '' } = await lab.job(id);
+    // A run between two moves is often too short for its heartbeat: every fifth has one at least.
+    if (move % 5 === 0)
+      await cluster.newCheckpoint(lab.node(from), id, await cluster.ready(lab.node(from), id));
+    await cluster.moveAway(lab.node(from), [id]);
+  }
+  const job = await cluster.finish(id, 'FAILED');
+  expect(job).toMatchObject({ ExitCode: '6:0', Restarts: `${MOVES}` });
+  const output = await cluster.counted(id);
+  expect(output).toEqual({ starts: ['n1'], count: output.count, last: output.count, problems: [] });
+}, 400_000);
