@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { drain } from './drain.ts';
+import { engine } from './engine.ts';
 import { hooks } from './hooks.ts';
 import { notices } from './notices.ts';
 import { ready } from './ready.ts';
@@ -14,7 +15,7 @@ import { printVerdicts, Report, type Section, type Verdict } from './report.ts';
 import { resources } from './resources.ts';
 import { slurmctld } from './slurmctld.ts';
 
-const SECTIONS: readonly Section[] = [slurmctld, hooks, resources, ready, drain, notices];
+const SECTIONS: readonly Section[] = [slurmctld, hooks, resources, ready, drain, notices, engine];
 const EX_USAGE = 64;
 
 const wanted = process.argv.slice(2);

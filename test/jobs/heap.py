@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Holds MB megabytes of chance (default 500), looks one block over each tick, and all of them at the end."""
+"""Holds MB megabytes of chance (default 500), or of text, looks one block over each tick, and all at the end."""
 import hashlib
 import os
 import sys
@@ -9,12 +9,18 @@ BLOCK = 4 << 20
 finish = f"/shared/finish-{os.environ['SLURM_JOB_ID']}"
 
 
+def block(number):
+    if os.environ.get("FILL") == "text":
+        return bytearray((b"%d," % number * BLOCK)[:BLOCK])
+    return bytearray(os.urandom(BLOCK))
+
+
 def checksum(block):
     return hashlib.blake2b(block).digest()
 
 
 print("start on", os.environ["SLURMD_NODENAME"], flush=True)
-blocks = [bytearray(os.urandom(BLOCK)) for _ in range(int(os.environ.get("MB", "500")) * (1 << 20) // BLOCK)]
+blocks = [block(number) for number in range(int(os.environ.get("MB", "500")) * (1 << 20) // BLOCK)]
 sums = [checksum(block) for block in blocks]
 i = 0
 while not os.path.exists(finish):

@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RESTORE_OPTIONS } from '../../daemon/engine/dump/criu-arguments.ts';
+import { parseDumpStats } from '../../daemon/engine/dump/stats.ts';
+import type { LabNode } from '../lab/lab.ts';
+
+/** CRIU as it is, with the options that the engine gives it. The helper only sets its ids. */
+const HELPER = '/usr/lib/ckptd/ckptd-criu run --uid 2000 --gid 2000 -- /usr/sbin/criu';
+const OPTIONS = `${RESTORE_OPTIONS.join(' ')} --ghost-limit 1G --manage-cgroups=ignore -v2`;
+
+/** Runs a command between two looks at the clock, inside the node; ms. */
+async function timed(node: LabNode, command: string, around: { before?: string; after?: string } = {}) {
+  const script = `${around.before ?? ''}
+a=$EPOCHREALTIME
+${command} || { echo "exit $?" >&2; exit 1; }
+b=$EPOCHREALTIME
+${around.after ?? ''}
+echo "$a $b"`;
+  const { stdout } = await node.run(['bash', '-c', script], { timeoutMs: 120_000 });
+  const [a, b] = stdout.trim().split('\n').at(-1)!.split(' ').map(Number);
+  return (b! - a!) * 1000;
+}
+
+export interface BareDump {
+  readonly wallMs: number;
+  readonly frozenMs: number;
+}
+
+/** A dump of the tree of `pid`, which runs on, into a new folder of the node's disk. */
+export async function bareDump(node: LabNode, pid: number, folder: string): Promise<BareDump> {
+  const dump = `${HELPER} dump --tree ${pid} --images-dir ${folder} --log-file dump.log --leave-running ${OPTIONS}`;
+  const wallMs = await timed(node, dump, { before: `rm -rf ${folder}; mkdir -p ${folder}; sync` });
+  const stats = parseDumpStats(await readFile(join(node.rootPath, folder, 'stats-dump')));
+  if (!stats) throw new Error(`${folder} has no statistics`);
+  return { wallMs, frozenMs: (stats.freezingUs + stats.frozenUs) / 1000 };
+}
+
+/** A restore of those images in a pid namespace of its own, which is killed right after it; ms. */
+export function bareRestore(node: LabNode, folder: string): Promise<number> {
+  const restore = `${HELPER} restore --images-dir ${folder} --log-file restore.log --restore-detached ${OPTIONS}`;
+  const inside = `unshare --pid --mount --mount-proc --fork --kill-child bash -c '
+    a=$EPOCHREALTIME; ${restore} </dev/null >/dev/null 2>&1 || exit 1; b=$EPOCHREALTIME; echo "$a $b"'`;
+  return node.run(['bash', '-c', inside], { timeoutMs: 120_000 }).then(({ stdout }) => {
+    const [a, b] = stdout.trim().split(' ').map(Number);
+    return (b! - a!) * 1000;
+  });
+}

@@ -1,0 +1,315 @@
+/*
+ * What the engine adds to CRIU: a checkpoint beside a bare `criu dump` of the same job, a restore beside a bare
+ * `criu restore` of the same memory, the size of images, and how long a move by a drain takes.
+ *
+ * Bare is CRIU with the options that the engine gives it, on the same disk. Both are run in turn, and what the one
+ * has written is on the disk before the other begins. The lab's shared file system is that disk, too.
+ */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Manifest } from '../../daemon/engine/manifest.ts';
+import { CLUSTER_ID } from '../cluster/ckptd-lab.ts';
+import { ENGINE_SOCKET, EngineLab, STORE } from '../cluster/engine-lab.ts';
+import { type LabNode, until } from '../lab/lab.ts';
+import { bareDump, bareRestore } from './bare-criu.ts';
+import type { CheckpointTimed } from './inside/time-checkpoint.ts';
+import type { Report, Section } from './report.ts';
+import { median, summary } from './statistics.ts';
+import { figure } from './table.ts';
+import { INSIDE, NODE } from './time-inside.ts';
+
+interface Size {
+  readonly what: string;
+  readonly program: string;
+  readonly megabytes: number;
+  readonly text?: boolean;
+}
+
+const SIZES: readonly Size[] = [
+  { what: 'a shell, 1 MB', program: 'count.sh', megabytes: 1 },
+  { what: '100 MB of chance', program: 'heap.py', megabytes: 100 },
+  { what: '500 MB of chance', program: 'heap.py', megabytes: 500 },
+  { what: '500 MB of text', program: 'heap.py', megabytes: 500, text: true },
+  { what: '2 GB of chance', program: 'heap.py', megabytes: 2_000 },
+];
+const DUMPS = 5;
+const RESTORES = 3;
+const DRAINS = 20;
+const BARE = '/var/lib/bare';
+
+export const engine: Section = {
+  name: 'engine',
+  title: 'what the engine adds to CRIU, and how long a move takes',
+  async run(report) {
+    await using cluster = await EngineLab.start({
+      config: { heartbeat: { every: '7d' }, slurm: { poll_node: '1s', rescan_jobs: '2s' } },
+      binds: [INSIDE],
+    });
+    const measured: Measured[] = [];
+    for (const size of SIZES) measured.push(await measure(cluster, size));
+    const fresh = await freshStarts(cluster);
+    tellCheckpoints(report, measured);
+    tellRestores(report, measured, fresh);
+    tellDrains(report, await drains(cluster));
+  },
+};
+
+interface Checkpoints {
+  readonly readyMs: number[];
+  readonly frozenMs: number[];
+  storedMb: number;
+}
+
+interface Restored {
+  /** From slurmd's launch of the job: until its images are unpacked, and until it runs. */
+  readonly plannedMs: number;
+  readonly runsMs: number;
+}
+
+interface Measured {
+  readonly size: Size;
+  readonly bareMs: number[];
+  readonly bareFrozenMs: number[];
+  readonly none: Checkpoints;
+  readonly zstd: Checkpoints;
+  readonly bareRestoreMs: number[];
+  readonly restored: Restored[];
+}
+
+async function measure(cluster: EngineLab, size: Size): Promise<Measured> {
+  const { lab } = cluster;
+  const memory = `--mem=${Math.max(100, Math.ceil(size.megabytes * 1.2) + 100)}`;
+  const env = { MB: `${size.megabytes}`, FILL: size.text ? 'text' : 'chance' };
+  const id = await cluster.submit(size.program, { options: [memory], env });
+  const { BatchHost: name = '' } = await lab.waitForJob(id, 'RUNNING');
+  const node = lab.node(name);
+  await cluster.counts(id, 3, 180_000);
+  const pid = await batchPid(node, id);
+  const found: Measured = {
+    size,
+    bareMs: [],
+    bareFrozenMs: [],
+    none: { readyMs: [], frozenMs: [], storedMb: 0 },
+    zstd: { readyMs: [], frozenMs: [], storedMb: 0 },
+    bareRestoreMs: [],
+    restored: [],
+  };
+  await bareDump(node, pid, BARE);
+  for (const compress of ['none', 'zstd'] as const) {
+    await setCompression(cluster, compress);
+    for (let dump = 0; dump < DUMPS; dump++) {
+      const bare = await bareDump(node, pid, BARE);
+      found.bareMs.push(bare.wallMs);
+      found.bareFrozenMs.push(bare.frozenMs);
+      await node.run('sync');
+      await engineDump(cluster, node, id, found[compress]);
+    }
+  }
+  for (let restore = 0; restore < RESTORES; restore++)
+    found.restored.push(await moveOnce(cluster, id, restore + 1));
+  await lab.ctl.run(['scancel', `${id}`]);
+  await lab.waitForJob(id, 'CANCELLED');
+  for (let restore = 0; restore < RESTORES; restore++)
+    found.bareRestoreMs.push(await bareRestore(node, BARE));
+  return found;
+}
+
+async function batchPid(node: LabNode, id: number): Promise<number> {
+  const { stdout } = await node.run(['scontrol', 'listpids', `${id}`]);
+  const row = stdout.split('\n').map((line) => line.trim().split(/\s+/));
+  return Number(row.find(([, , step, task]) => step === 'batch' && task === '0')?.[0]);
+}
+
+async function setCompression(cluster: EngineLab, compress: 'none' | 'zstd'): Promise<void> {
+  for (const node of cluster.lab.nodes) {
+    await node.run(`sed -i '/^compress:/d' /etc/ckptd/engine.yaml && echo 'compress: ${compress}' >>/etc/ckptd/engine.yaml
+      systemctl restart ckptd-engine`);
+  }
+}
+
+async function engineDump(cluster: EngineLab, node: LabNode, id: number, into: Checkpoints): Promise<void> {
+  const folder = `${STORE}/${CLUSTER_ID}/${id}`;
+  const timing = JSON.stringify({ socket: ENGINE_SOCKET, jobId: id, folder });
+  const { stdout } = await node.run([NODE, '/bench/time-checkpoint.ts'], {
+    input: timing,
+    timeoutMs: 180_000,
+  });
+  const { actionId, readyMs } = JSON.parse(stdout) as CheckpointTimed;
+  const manifest = await manifestOf(cluster, id, actionId);
+  into.readyMs.push(readyMs);
+  into.frozenMs.push(manifest.frozenMs);
+  into.storedMb = manifest.images.reduce((sum, { storedBytes }) => sum + storedBytes, 0) / 1e6;
+}
+
+async function manifestOf(cluster: EngineLab, id: number, actionId: string): Promise<Manifest> {
+  const path = `${STORE}/${CLUSTER_ID}/${id}/${actionId}/manifest.json`;
+  return JSON.parse(await cluster.lab.nodes[0]!.readFile(path)) as Manifest;
+}
+
+/** Lets the engine send a job to another node by hand, and reads what the logs there say of its restore. */
+async function moveOnce(cluster: EngineLab, id: number, restarts: number): Promise<Restored> {
+  const { lab } = cluster;
+  const { BatchHost: from = '' } = await lab.job(id);
+  const [newest] = (await cluster.ready(lab.node(from), id)).slice(-1);
+  await lab.ctl.run(['scontrol', 'update', `nodename=${from}`, 'state=drain', 'reason=maintenance']);
+  const { status, text } = await cluster.askRestore(lab.node(from), newest!);
+  if (status !== 200) throw new Error(`the restore of job ${id} was refused: ${text}`);
+  await cluster.moved(id, from, restarts, 180_000);
+  await lab.resume(from);
+  const { BatchHost: to = '' } = await lab.job(id);
+  return restoredOn(cluster, lab.node(to), id, restarts);
+}
+
+async function restoredOn(
+  cluster: EngineLab,
+  node: LabNode,
+  id: number,
+  restarts: number,
+): Promise<Restored> {
+  const [planned, runs] = await Promise.all(
+    ['is restored from', 'goes on from'].map((what) => engineSaid(node, { id, restarts, what })),
+  );
+  const launched = await launchOf(cluster, node, id);
+  return { plannedMs: planned! - launched, runsMs: runs! - launched };
+}
+
+/** When the engine said it, in ms since the epoch. */
+async function engineSaid(
+  node: LabNode,
+  { id, restarts, what }: { id: number; restarts: number; what: string },
+): Promise<number> {
+  const said = async () => {
+    const lines = (await node.journal('ckptd-engine')).split('\n').filter((line) => line.startsWith('{'));
+    const entries = lines.map(
+      (line) => JSON.parse(line) as { time: number; job_id?: number; restarts?: number; msg: string },
+    );
+    return entries.findLast(
+      (entry) => entry.job_id === id && entry.restarts === restarts && entry.msg.includes(what),
+    )?.time;
+  };
+  return until(said, { what: `the engine on ${node.name} to say that job ${id} ${what}`, timeoutMs: 60_000 });
+}
+
+/** When slurmd on that node last launched the job: its log has milliseconds, in UTC as the nodes are. */
+async function launchOf(cluster: EngineLab, node: LabNode, id: number): Promise<number> {
+  const log = await cluster.log(node, 'slurmd');
+  const line = log.split('\n').findLast((each) => each.includes(`Launching batch job ${id} `));
+  const at = /^\[(\S+?)\]/.exec(line ?? '')?.[1];
+  return Date.parse(`${at}Z`);
+}
+
+/** From slurmd's launch to the first line of a job that has no checkpoint: Slurm's own part. */
+async function freshStarts(cluster: EngineLab): Promise<number[]> {
+  const found: number[] = [];
+  for (let job = 0; job < RESTORES; job++) {
+    const id = await cluster.submit('#!/bin/sh\ndate +%s%3N\n');
+    const { BatchHost: node = '' } = await cluster.lab.waitForJob(id, 'COMPLETED');
+    const launched = await launchOf(cluster, cluster.lab.node(node), id);
+    found.push(Number(await cluster.output(id)) - launched);
+  }
+  return found;
+}
+
+interface Drained {
+  /** From the administrator's command to the job running on elsewhere, and how long it stood still of that. */
+  readonly movedMs: number;
+  readonly stillMs: number;
+}
+
+async function drains(cluster: EngineLab): Promise<Drained[]> {
+  const { lab } = cluster;
+  const id = await cluster.running('count.sh');
+  const found: Drained[] = [];
+  for (let restarts = 1; restarts <= DRAINS; restarts++) {
+    const { BatchHost: from = '' } = await lab.job(id);
+    const at = Date.now();
+    await cluster.moveAway(lab.node(from), [id]);
+    const { BatchHost: to = '' } = await lab.job(id);
+    const runsAt = await engineSaid(lab.node(to), { id, restarts, what: 'goes on from' });
+    const newest = (await cluster.ready(lab.node(to), id)).at(-1)!;
+    found.push({ movedMs: runsAt - at, stillMs: runsAt - (await manifestOf(cluster, id, newest)).takenAt });
+  }
+  await writeFile(join(lab.shared, `finish-${id}`), '');
+  return found;
+}
+
+const half = (samples: readonly number[]): string => figure(median(samples));
+
+function tellCheckpoints(report: Report, all: readonly Measured[]): void {
+  report.say(
+    'From the call to the published checkpoint, beside `criu dump` from its start to its end; medians.',
+  );
+  report.table(
+    ['ms', 'criu dump', 'engine, as it is', '×', 'engine, zstd', '×', 'frozen: criu', 'engine', '×'],
+    all.map(({ size, bareMs, bareFrozenMs, none, zstd }) => {
+      const [bare, frozen] = [median(bareMs), median(bareFrozenMs)];
+      const engineFrozen = median([...none.frozenMs, ...zstd.frozenMs]);
+      const [plain, packed] = [median(none.readyMs), median(zstd.readyMs)];
+      const figures = [
+        bare,
+        plain,
+        plain / bare,
+        packed,
+        packed / bare,
+        frozen,
+        engineFrozen,
+        engineFrozen / frozen,
+      ];
+      return [size.what, ...figures.map(figure)];
+    }),
+  );
+  report.table(
+    ['images, MB', 'as they are', 'zstd', 'of it'],
+    all.map(({ size, none, zstd }) => [
+      size.what,
+      figure(none.storedMb),
+      figure(zstd.storedMb),
+      `${figure((zstd.storedMb / none.storedMb) * 100)} %`,
+    ]),
+  );
+  for (const { size, bareMs, bareFrozenMs, none, zstd } of all) {
+    const ratio = Math.min(median(none.readyMs), median(zstd.readyMs)) / median(bareMs);
+    report.goal(`checkpoint of ${size.what}, of a bare criu dump's time`, ratio, { atMost: 1.15 }, 'times');
+    const frozen = median([...none.frozenMs, ...zstd.frozenMs]) / median(bareFrozenMs);
+    report.goal(`frozen, ${size.what}, of a bare criu dump's`, frozen, { atMost: 1.05 }, 'times');
+  }
+}
+
+function tellRestores(report: Report, all: readonly Measured[], fresh: readonly number[]): void {
+  report.say(
+    `\nFrom slurmd's launch of the job to the job running on. A job that begins anew needs ${half(fresh)} ms for that, which\n` +
+      'is Slurm itself. Images by zstd; medians.',
+  );
+  report.table(
+    ['ms', 'criu restore', 'engine', 'of it until unpacked', 'without Slurm', '×'],
+    all.map(({ size, bareRestoreMs, restored }) => {
+      const bare = median(bareRestoreMs);
+      const runs = median(restored.map(({ runsMs }) => runsMs));
+      const own = runs - median(fresh);
+      const planned = median(restored.map(({ plannedMs }) => plannedMs));
+      return [size.what, ...[bare, runs, planned, own, own / bare].map(figure)];
+    }),
+  );
+  for (const { size, bareRestoreMs, restored } of all) {
+    const own = median(restored.map(({ runsMs }) => runsMs)) - median(fresh);
+    const ratio = own / median(bareRestoreMs);
+    report.goal(`restore of ${size.what}, of a bare criu restore's time`, ratio, { atMost: 1.15 }, 'times');
+  }
+}
+
+function tellDrains(report: Report, all: readonly Drained[]): void {
+  report.say(
+    '\nFrom the drain of its node to the job running on elsewhere; poll_node 1 s (15 s as it ships).',
+  );
+  const rows: [string, number[]][] = [
+    ['drain to running again', all.map(({ movedMs }) => movedMs / 1000)],
+    ['  of it the job stood still', all.map(({ stillMs }) => stillMs / 1000)],
+  ];
+  report.table(
+    ['s', 'drains', 'best', 'median', 'worst'],
+    rows.map(([what, seconds]) => {
+      const s = summary(seconds);
+      return [what, `${s.count}`, ...[s.best, s.median, s.worst].map(figure)];
+    }),
+  );
+}
