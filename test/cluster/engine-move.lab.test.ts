@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type LabNode, until } from '../lab/lab.ts';
 import { CLUSTER_ID } from './ckptd-lab.ts';
 import { EngineLab, type JobOptions, type Program } from './engine-lab.ts';
@@ -139,12 +139,15 @@ describe('three times its node drains, and the job', () => {
 });
 
 describe('a restored job', () => {
+  // An empty cluster begins its next job on n1.
+  afterEach(() => cluster.clear());
+
   test('is suspended and resumed', async () => {
     const { lab } = cluster;
     const id = await cluster.running('processes.py');
     await cluster.moveAway(n1, [id]);
     // Of a batch job Slurm stops the task itself, and its children wait for it.
-    const task = async () => (await n2.run('ps -o stat= -p "$(pgrep -o -u alice python3)"')).stdout;
+    const task = async () => (await n2.run('ps -o stat= -p "$(pgrep -o -u alice -f processes.py)"')).stdout;
     expect(await task()).toMatch(/^S/);
     await lab.ctl.run(['scontrol', 'suspend', `${id}`]);
     await lab.waitForJob(id, 'SUSPENDED');
@@ -184,6 +187,8 @@ srun -n1 echo step
 });
 
 describe('what cannot be moved runs on', () => {
+  afterEach(() => cluster.clear());
+
   test('a job with --no-requeue: 400 with the reason', async () => {
     const id = await cluster.running('count.sh', { options: ['--no-requeue'] });
     const actionId = await cluster.checkpoint(n1, id);
