@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Lanes } from '../../system/lanes.ts';
 import type { CommandResult, Exec } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { Process } from '../job/process.ts';
-import type { Lanes } from './lanes.ts';
 import type { Staging } from './staging.ts';
 
 export interface Archiver {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Lanes } from '../../system/lanes.ts';
 import type { Exec } from '../../system/ports.ts';
 import type { EpochMs } from '../../vocabulary/job.ts';
 import { rearmTimerfdsIn } from '../images/timerfds.ts';
@@ -8,7 +9,6 @@ import { CRIU_ENV } from './criu.ts';
 import { dumpArguments } from './criu-arguments.ts';
 import { criuErrorsIn } from './criu-log.ts';
 import { detached } from './detached.ts';
-import type { Lanes } from './lanes.ts';
 import type { Staging } from './staging.ts';
 import { parseDumpStats } from './stats.ts';
 

@@ -1,9 +1,9 @@
 import type { SlurmCommands } from '../../sources/slurm/commands.ts';
+import type { Turns } from '../../system/turns.ts';
 import type { Archiver } from '../dump/archive.ts';
 import type { Dumper } from '../dump/dump.ts';
 import type { ReachOf } from '../dump/file-systems.ts';
 import type { Publisher } from '../dump/publish.ts';
-import type { Turns } from '../dump/turns.ts';
 import type { JobFinder } from '../job/find-job.ts';
 import type { EnginePorts } from '../ports.ts';
 import type { Freezer } from './cgroup-freezer.ts';

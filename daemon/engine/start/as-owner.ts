@@ -1,7 +1,7 @@
+import type { Lanes } from '../../system/lanes.ts';
 import type { Exec } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { Answer, Operation, Request } from '../as-owner/protocol.ts';
-import type { Lanes } from '../dump/lanes.ts';
 import type { Owner } from './run.ts';
 
 /** Does something to files with an owner's rights, and resolves to what became of it. Never rejects. */

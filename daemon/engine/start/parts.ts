@@ -1,5 +1,5 @@
 import type { Look } from '../../sources/slurm/look.ts';
-import type { Lanes } from '../dump/lanes.ts';
+import type { Lanes } from '../../system/lanes.ts';
 import type { EnginePorts } from '../ports.ts';
 import type { AsOwner } from './as-owner.ts';
 import type { RunStore } from './run-store.ts';

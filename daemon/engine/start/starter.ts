@@ -1,8 +1,8 @@
 import { slurmCommands } from '../../sources/slurm/commands.ts';
 import { jobLooker } from '../../sources/slurm/look.ts';
+import { Lanes } from '../../system/lanes.ts';
+import { Turns } from '../../system/turns.ts';
 import type { JobId, Millis } from '../../vocabulary/job.ts';
-import { Lanes } from '../dump/lanes.ts';
-import { Turns } from '../dump/turns.ts';
 import type { EnginePorts, Starter, Verdict } from '../ports.ts';
 import { asOwner } from './as-owner.ts';
 import { begin } from './begin.ts';

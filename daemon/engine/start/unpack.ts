@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
+import type { Lanes } from '../../system/lanes.ts';
 import type { Exec } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
-import type { Lanes } from '../dump/lanes.ts';
 import type { Verdict } from '../ports.ts';
 import type { Owner } from './run.ts';
 

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { cleanText } from '../../system/clean-text.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import { errorCode, type FailureKind, failureKind } from './failure.ts';
 import type { Lane, Lanes } from './lanes.ts';
-import { cleanText } from './text.ts';
 
 export interface ExchangeRequest {
   readonly method: 'GET' | 'POST';

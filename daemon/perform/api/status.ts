@@ -1,7 +1,7 @@
+import { cleanText } from '../../system/clean-text.ts';
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 import { isRecord, parseJson } from './answer.ts';
 import { type Attempt, type AttemptDeps, attempt } from './attempt.ts';
-import { cleanText } from './text.ts';
 
 /** What the server says of one checkpoint. */
 export type Reading =

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { archiveFiles } from '../../../daemon/engine/dump/archive.ts';
-import { Lanes } from '../../../daemon/engine/dump/lanes.ts';
 import { makeStaging, type Staging } from '../../../daemon/engine/dump/staging.ts';
 import { systemExec } from '../../../daemon/system/exec.ts';
+import { Lanes } from '../../../daemon/system/lanes.ts';
 
 const run = promisify(execFile);
 const OWNER = 23_456;

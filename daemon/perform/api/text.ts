@@ -1,1 +1,0 @@
-export { cleanText } from '../../system/clean-text.ts';
