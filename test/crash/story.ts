@@ -100,7 +100,9 @@ export async function atRest(story: Scenario, rig: Rig): Promise<string | null> 
       if (status.effects.length > 0 || moving > 0) return false;
       const known = jobs.map(({ job_id }) => job_id);
       if (known.length !== here.length || !here.every((jobId) => known.includes(jobId))) return false;
-      if (rig.cluster.nodes.get('n1')?.state.includes('drain') !== staysDrained(story)) return false;
+      // Of a notice's drain it is the daemon's to set and to lift.
+      const drained = rig.cluster.nodes.get('n1')?.state.includes('drain') === true;
+      if (story.cause.type !== 'drain' && drained !== staysDrained(story)) return false;
       if (staysDrained(story)) return here.length === 0;
       const back = status.nodes.some(({ node, away_since }) => node === 'n1' && away_since === null);
       return back && jobs.every(({ plan }) => plan === null);
