@@ -92,8 +92,15 @@ export class NoticesLab implements AsyncDisposable {
     return id;
   }
 
-  async jobsOf(node: LabNode): Promise<{ job_id: number; state: string; plan: object | null }[]> {
+  async jobsOf(
+    node: LabNode,
+  ): Promise<{ job_id: number; state: string; plan: object | null; ready: object | null }[]> {
     return ((await this.ckptd.ask(node, '/v1/jobs')).body as { jobs: never[] }).jobs;
+  }
+
+  /** Whether so many jobs of the node have a checkpoint that can be restored from. */
+  async areReady(node: LabNode, jobs: number): Promise<boolean> {
+    return (await this.jobsOf(node)).filter(({ ready }) => ready !== null).length === jobs;
   }
 
   async noticesOf(node: LabNode): Promise<NoticeView[]> {

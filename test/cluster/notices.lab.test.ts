@@ -108,11 +108,7 @@ describe('a spot notice on a node with five jobs of different ages and sizes', (
     const jobs = await fiveJobs();
     const saved = jobs.slice(0, 2);
     for (const id of saved) await ckptd.ask(n1, `/v1/jobs/${id}/checkpoint`, 'POST');
-    await until(
-      async () =>
-        (await notices.jobsOf(n1)).filter((job) => 'ready' in job && job.ready !== null).length === 2,
-      { what: 'two jobs with a checkpoint' },
-    );
+    await until(() => notices.areReady(n1, 2), { what: 'two jobs with a checkpoint' });
     for (const script of Object.values(ckptd.api.scripts)) script.latencyMs = 2_000;
     const deadline = inSeconds(5);
     notices.ec2.spot('terminate', deadline.text);
@@ -185,7 +181,7 @@ test("an administrator's drain stays theirs, before and after a notice", async (
 test('a rehearsal says each call and makes none; the real notice after it acts', async () => {
   const id = await notices.runningOn(n1);
   await ckptd.ask(n1, `/v1/jobs/${id}/checkpoint`, 'POST');
-  await until(() => ckptd.requests('checkpoint').length === 1, { what: 'a checkpoint' });
+  await until(() => notices.areReady(n1, 1), { what: 'its checkpoint to be ready' });
   const actionId = ckptd.requests('checkpoint')[0]!.answer!;
   const dry = await byPost({ kind: 'termination', in: '2m', dry_run: true });
   const said = await until(
