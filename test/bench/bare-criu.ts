@@ -16,7 +16,7 @@ ${command} || { echo "exit $?" >&2; exit 1; }
 b=$EPOCHREALTIME
 ${around.after ?? ''}
 echo "$a $b"`;
-  const { stdout } = await node.run(['bash', '-c', script], { timeoutMs: 120_000 });
+  const { stdout } = await node.run(['bash', '-c', script], { timeoutMs: 300_000 });
   const [a, b] = stdout.trim().split('\n').at(-1)!.split(' ').map(Number);
   return (b! - a!) * 1000;
 }
@@ -39,8 +39,9 @@ export async function bareDump(node: LabNode, pid: number, folder: string): Prom
 export function bareRestore(node: LabNode, folder: string): Promise<number> {
   const restore = `${HELPER} restore --images-dir ${folder} --log-file restore.log --restore-detached ${OPTIONS}`;
   const inside = `unshare --pid --mount --mount-proc --fork --kill-child bash -c '
-    a=$EPOCHREALTIME; ${restore} </dev/null >/dev/null 2>&1 || exit 1; b=$EPOCHREALTIME; echo "$a $b"'`;
-  return node.run(['bash', '-c', inside], { timeoutMs: 120_000 }).then(({ stdout }) => {
+    a=$EPOCHREALTIME; ${restore} </dev/null >/dev/null 2>&1 || { grep Error ${folder}/restore.log >&2; exit 1; }
+    b=$EPOCHREALTIME; echo "$a $b"'`;
+  return node.run(['bash', '-c', inside], { timeoutMs: 300_000 }).then(({ stdout }) => {
     const [a, b] = stdout.trim().split(' ').map(Number);
     return (b! - a!) * 1000;
   });
