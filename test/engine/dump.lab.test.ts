@@ -67,7 +67,7 @@ const restore = (actionId: string) =>
     reason: 'manual',
   });
 const criuRuns = () =>
-  until(async () => (await node.run('pgrep -x criu', { reject: false })).exitCode === 0, {
+  until(async () => (await node.run("pgrep -f '^/usr/sbin/criu dump'", { reject: false })).exitCode === 0, {
     what: 'a dump',
     everyMs: 10,
   });

@@ -25,6 +25,7 @@ const schema = v.object({
  */
 export type Marker = v.InferOutput<typeof schema>;
 
+const UNFINISHED = '.new';
 const folderOf = (runDir: string): string => join(runDir, 'frozen');
 const pathOf = (runDir: string, jobId: JobId): string => join(folderOf(runDir), `${jobId}.json`);
 
@@ -32,21 +33,26 @@ const pathOf = (runDir: string, jobId: JobId): string => join(folderOf(runDir), 
 export async function writeMarker(runDir: string, marker: Marker): Promise<void> {
   const path = pathOf(runDir, marker.jobId);
   await mkdir(folderOf(runDir), { recursive: true, mode: 0o700 });
-  await writeFile(`${path}.new`, JSON.stringify(marker), { mode: 0o600 });
-  await rename(`${path}.new`, path);
+  await writeFile(`${path}${UNFINISHED}`, JSON.stringify(marker), { mode: 0o600 });
+  await rename(`${path}${UNFINISHED}`, path);
 }
 
 export async function removeMarker(runDir: string, jobId: JobId): Promise<void> {
   await rm(pathOf(runDir, jobId), { force: true });
 }
 
-/** All of them; a message in place of one that cannot be read. */
+/**
+ * All of them; a message in place of one that cannot be read. What a killed engine had not finished writing is removed:
+ * it had not yet done what that would have said. For the engine's start alone.
+ */
 export async function readMarkers(runDir: string): Promise<(Marker | string)[]> {
   const names = await readdir(folderOf(runDir)).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;
   });
   const markers: (Marker | string)[] = [];
+  for (const name of names.filter((name) => name.endsWith(UNFINISHED)))
+    await rm(join(folderOf(runDir), name), { force: true });
   for (const name of names.filter((name) => name.endsWith('.json'))) {
     const path = join(folderOf(runDir), name);
     markers.push(await readMarker(path).catch((error: Error) => `${path} cannot be read: ${error.message}`));

@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Marker, writeMarker } from '../../../daemon/engine/move/marker.ts';
@@ -52,6 +52,14 @@ test('a job that was left stopped runs on, without a look at Slurm', async () =>
     null,
   ]);
   expect(await rig.slurm.calls('squeue')).toEqual([]);
+});
+
+test('a marker that was still being written says nothing, and goes', async () => {
+  const folder = join(rig.config.runDir, 'frozen');
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, '7.json.new'), '{"jobId":7');
+  await rig.checkpointer.recover();
+  expect([await readdir(folder), rig.signals]).toEqual([[], []]);
 });
 
 test('a job that Slurm has requeued is dead here, and free to start elsewhere', async () => {
