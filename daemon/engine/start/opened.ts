@@ -38,7 +38,6 @@ export class Opened {
     if (!stats) return;
     const [dev, ino] = [String(stats.dev), String(stats.ino)];
     if (this.#ignored.has(`${dev}:${ino}`) || isProcRoot(link, stats)) return;
-    if (path === '/' && access === 'path' && isProc(link)) return;
     // One that CRIU made anew keeps a name of CRIU's own until the tree runs.
     if (stats.nlink === 0n || path.endsWith(' (deleted)')) {
       this.#nameless.push({ path, uid: Number(stats.uid), mode: Number(stats.mode), access });
@@ -128,12 +127,6 @@ function mayBeWritten(folder: string): Set<string> {
     else if (/^VmFlags:.* mw( |$)/.test(line)) found.add(range);
   }
   return found;
-}
-
-/** A /proc that CRIU has mounted nowhere, to look at the tree through; it has no other name, and gives no rights. */
-function isProc(link: string): boolean {
-  const PROC_SUPER_MAGIC = 0x9fa0;
-  return quietly(() => statfsSync(link).type) === PROC_SUPER_MAGIC;
 }
 
 /** Null for what is gone. */
