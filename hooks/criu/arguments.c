@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A number without sign or space, at most `max`. */
-static bool read_number(const char *text, unsigned long max, unsigned long *number)
+bool arguments_number(const char *text, unsigned long max, unsigned long *number)
 {
 	char *end;
 	if (text[0] < '0' || text[0] > '9')
@@ -36,6 +35,10 @@ static bool set(struct arguments *arguments, const char *name, char *value)
 		arguments->log = value;
 		return value[0] == '/';
 	}
+	if (strcmp(name, "--sockets") == 0) {
+		arguments->sockets = value;
+		return value[strspn(value, "0123456789 ")] == '\0';
+	}
 	if (strcmp(name, "--guard") == 0) {
 		if (arguments->guard_count == GUARD_MAX || strchr(value, '\n'))
 			return false;
@@ -43,7 +46,7 @@ static bool set(struct arguments *arguments, const char *name, char *value)
 		return value[0] == '/';
 	}
 	/* The largest id is "no id" to the kernel. */
-	if (!read_number(value, strcmp(name, "--uid") == 0 || strcmp(name, "--gid") == 0 ? UINT_MAX - 1 : INT_MAX, &number))
+	if (!arguments_number(value, strcmp(name, "--uid") == 0 || strcmp(name, "--gid") == 0 ? UINT_MAX - 1 : INT_MAX, &number))
 		return false;
 	if (strcmp(name, "--uid") == 0)
 		arguments->uid = (uid_t)number;

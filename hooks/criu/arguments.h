@@ -1,6 +1,7 @@
 #ifndef CKPTD_ARGUMENTS_H
 #define CKPTD_ARGUMENTS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "guard.h"
@@ -13,10 +14,14 @@ struct arguments {
 	int fd;              /* -1: not given */
 	const char *pidfile; /* NULL: not given */
 	const char *log;     /* NULL: not given */
+	const char *sockets; /* sockets.h; NULL: not given */
 	char *guards[GUARD_MAX];
 	int guard_count;
 	char **criu;         /* ends with NULL, holds at least the program */
 };
+
+/* Reads a number without sign or space, at most `max`. */
+bool arguments_number(const char *text, unsigned long max, unsigned long *number);
 
 /*
  * Parses `--name value` pairs up to `--`, and what follows as CRIU's command. `names` are those that the role knows,

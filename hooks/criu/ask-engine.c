@@ -20,8 +20,9 @@ int ask_engine_check(char *why, size_t size)
 	}
 	snprintf(path, sizeof(path), "/v1/jobs/%.20s/check", job);
 	const struct engine_request request = {
-		.socket = socket, .path = path, .connect_ms = 5000, .timeout_ms = WAIT_MS, .max_body = 65536};
-	if (engine_ask(&request, &answer) != 0) {
+		.socket = socket, .path = path, .connect_ms = ENGINE_BACK_MS, .timeout_ms = WAIT_MS, .max_body = 65536};
+	/* Nothing of the job runs meanwhile: a look that an engine did not end is as good by the next one. */
+	if (engine_ask_next(&request, &answer) != 0) {
 		snprintf(why, size, "asking the engine about the restored files: %s", answer.error);
 		return -1;
 	}

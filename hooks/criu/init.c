@@ -19,6 +19,7 @@
 #include "init-loop.h"
 #include "init-report.h"
 #include "restored-root.h"
+#include "sockets.h"
 #include "wait-status.h"
 
 struct restore {
@@ -68,6 +69,9 @@ static int run_criu(struct restore *restore)
 	int status = 0;
 
 	restore->report.value = -1;
+	if (!criu_sockets_loaded(arguments))
+		return failed(restore, "%s does not load %s: the job has sockets with names, and without that they are not made",
+			arguments->criu[0], SOCKETS_LIBRARY);
 	if (criu_run(arguments, &status) != 0)
 		return failed(restore, "cannot run %s", arguments->criu[0]);
 	restore->report.value = status;
@@ -90,7 +94,7 @@ int init_main(int argc, char **argv)
 	struct restore restore = {.arguments = &arguments};
 	sigset_t child;
 
-	if (arguments_parse(argc, argv, "--fd --pidfile --log --guard ", &arguments) != 0)
+	if (arguments_parse(argc, argv, "--fd --pidfile --log --guard --sockets ", &arguments) != 0)
 		return EX_USAGE;
 	int fd = arguments.fd < 0 ? INIT_REPORT_FD : arguments.fd;
 	if (!arguments.pidfile || !arguments.log || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {

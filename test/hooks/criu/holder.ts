@@ -10,12 +10,19 @@ export interface Built extends Disposable {
   readonly holder: string;
 }
 
+const FIXTURE_FLAGS = ['-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror', '-pthread'] as const;
+
+/** Compiles fixtures/NAME.c into a folder; the program. */
+export function fixture(name: string, out: string): string {
+  const program = join(out, name);
+  run('cc', [...FIXTURE_FLAGS, join(import.meta.dirname, `fixtures/${name}.c`), '-o', program]);
+  return program;
+}
+
 export function build(): Built {
   const out = scratch();
   make('criu', { OUT: out.path, ...SANITIZE });
-  const holder = join(out.path, 'holder');
-  const source = join(import.meta.dirname, 'fixtures/holder.c');
-  run('cc', ['-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror', '-pthread', source, '-o', holder]);
+  const holder = fixture('holder', out.path);
   return { helper: join(out.path, 'ckptd-criu'), holder, [Symbol.dispose]: () => out[Symbol.dispose]() };
 }
 
