@@ -15,6 +15,8 @@
 
 /* Once an answer has begun, the rest of it is not worked out any more, only sent. */
 #define REST_MS 5000
+/* Before the next engine is asked. */
+#define NEXT_MS 500
 
 long long engine_clock_ms(void)
 {
@@ -50,8 +52,10 @@ static int send_all(int fd, const char *text, size_t length, long long until, st
 			if (ready > 0)
 				continue;
 		}
-		if (sent < 0)
+		if (sent < 0) {
+			answer->cut = errno == EPIPE || errno == ECONNRESET;
 			return engine_failed(answer, "cannot send to the engine: %s", strerror(errno));
+		}
 		text += sent;
 		length -= (size_t)sent;
 	}
@@ -65,8 +69,10 @@ static ssize_t receive(int fd, char *buffer, size_t size, long long until, struc
 		ssize_t got = recv(fd, buffer, size, 0);
 		if (got >= 0)
 			return got;
-		if (errno != EINTR && errno != EAGAIN)
+		if (errno != EINTR && errno != EAGAIN) {
+			answer->cut = errno == ECONNRESET;
 			return engine_failed(answer, "cannot read the engine's answer: %s", strerror(errno));
+		}
 		int ready = wait_for(fd, POLLIN, until);
 		if (ready == 0)
 			return engine_failed(answer, "the engine did not answer in time");
@@ -87,8 +93,10 @@ static int read_answer(int fd, const struct engine_request *request, long long u
 		ssize_t got = receive(fd, head + had, HTTP_HEAD_MAX - had, until, answer);
 		if (got < 0)
 			return -1;
-		if (got == 0)
+		if (got == 0) {
+			answer->cut = true;
 			return engine_failed(answer, "the engine hung up before it had answered");
+		}
 		if (had == 0 && engine_clock_ms() + REST_MS < until)
 			until = engine_clock_ms() + REST_MS;
 		had += (size_t)got;
@@ -112,8 +120,10 @@ static int read_answer(int fd, const struct engine_request *request, long long u
 		ssize_t got = receive(fd, answer->body + answer->length, parsed.length - answer->length, until, answer);
 		if (got < 0)
 			return -1;
-		if (got == 0)
+		if (got == 0) {
+			answer->cut = true;
 			return engine_failed(answer, "the engine hung up in the middle of its answer");
+		}
 		answer->length += (size_t)got;
 	}
 	answer->body[answer->length] = '\0';
@@ -149,6 +159,32 @@ fail:
 		engine_answer_free(answer);
 	close(fd);
 	return rc;
+}
+
+bool engine_ended(int rc, const struct engine_answer *answer)
+{
+	return rc == 0 ? answer->status == 503 : answer->cut;
+}
+
+int engine_ask_next(const struct engine_request *request, struct engine_answer *answer)
+{
+	struct engine_request next = *request;
+	long long until = engine_clock_ms() + request->timeout_ms;
+	bool heard = false;
+
+	for (;;) {
+		int rc = engine_ask(&next, answer);
+		bool ended = engine_ended(rc, answer);
+		long long left = until - engine_clock_ms() - NEXT_MS;
+		heard = heard || ended;
+		/* One that takes long to end is as good as one that is back soon. */
+		if (left <= 0 || !(ended || (heard && rc != 0 && answer->down)))
+			return rc;
+		engine_answer_free(answer);
+		poll(NULL, 0, NEXT_MS);
+		next.connect_ms = request->connect_ms < left / 2 ? request->connect_ms : (int)(left / 2);
+		next.timeout_ms = (int)left - next.connect_ms;
+	}
 }
 
 void engine_answer_free(struct engine_answer *answer)

@@ -4,6 +4,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* For `connect_ms`: an engine that was killed is back in some two seconds, on a busy node in more. */
+#define ENGINE_BACK_MS 15000
+
 struct engine_request {
 	const char *socket; /* absolute path of the engine's Unix socket */
 	const char *path;   /* of the URL, with its query; nothing that needs escaping */
@@ -18,6 +21,7 @@ struct engine_answer {
 	char *body;      /* ends with a NUL that `length` does not count; freed by engine_answer_free */
 	size_t length;
 	bool down;       /* nobody answers there: no connection was made */
+	bool cut;        /* the connection ended before the answer did, as it does when an engine is killed */
 	char error[256]; /* why there is no answer, for a log */
 };
 
@@ -29,6 +33,16 @@ struct engine_answer {
  * and read strictly: HTTP/1.x with a Content-Length. No signal is raised, none is lost, errno is not kept.
  */
 int engine_ask(const struct engine_request *request, struct engine_answer *answer);
+
+/* Whether what engine_ask returned, with this answer, is of an engine that ended: the next one is to be asked. */
+bool engine_ended(int rc, const struct engine_answer *answer);
+
+/*
+ * As engine_ask, for what a job's work hangs on: asks the next engine where one ended meanwhile, was killed or says 503.
+ * Whatever has to be connected to is tried for `connect_ms`; all of it ends after `timeout_ms`. What is asked has to be
+ * something that can be asked twice.
+ */
+int engine_ask_next(const struct engine_request *request, struct engine_answer *answer);
 
 void engine_answer_free(struct engine_answer *answer);
 

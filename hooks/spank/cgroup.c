@@ -9,7 +9,8 @@
 #include "engine-client.h"
 
 #define WAIT_MS 5000
-#define STEP_MS 5
+/* Slurm moves the task within a few of these, the restore waits, and a look is one read of procfs. */
+#define STEP_MS 1
 /* Where neither task/cgroup nor jobacct_gather/cgroup is used, v1 has no cgroup of a task. */
 #define NO_TASK_MS 1000
 

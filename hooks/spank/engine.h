@@ -15,6 +15,15 @@
 int engine_ask_job(uint32_t job, const char *what, const char *body, int connect_ms, int timeout_ms,
 		   struct engine_answer *answer);
 
+/* As that with engine_ask_next: it may be asked more than once. */
+int engine_ask_job_next(uint32_t job, const char *what, int connect_ms, int timeout_ms, struct engine_answer *answer);
+
+/*
+ * As that, for what the engine has to hear: an engine that is being started again is waited for, and an answer that is
+ * not 200 is an error in the log.
+ */
+void engine_report(uint32_t job, const char *what, const char *body, int timeout_ms);
+
 /* As that, for what needs no answer: one that does not come is only a line in the log at level debug. */
 void engine_tell(uint32_t job, const char *what, const char *body, int timeout_ms);
 

@@ -20,6 +20,11 @@
 
 /* For the kernel to kill what the root left behind. */
 #define LEFTOVERS_MS 10000
+/* The job's signals and its end wait while the engine is told. */
+#define TELL_MS 1000
+/* Between two times that it is told, at first and at most. */
+#define AGAIN_MS 1000
+#define AGAIN_MOST_MS 30000
 
 struct supervisor {
 	uint32_t job;
@@ -27,6 +32,9 @@ struct supervisor {
 	int fd;
 	struct signals signals;
 	bool restored;
+	int root;
+	int again_ms;       /* pause before the engine is told again; 0: it knows */
+	long long again_at;
 	int early[32]; /* signals that came before there was a job to have them */
 	int early_count;
 };
@@ -48,14 +56,43 @@ static void drain_signals(struct supervisor *supervisor)
 			hand_on(supervisor, number);
 }
 
+/*
+ * Without this the engine takes no checkpoint of the run any more, so one that is away, or slow, is told again until it
+ * has it. Says nothing in Slurm's log, which is closed by then.
+ */
+static void tell_restored(struct supervisor *supervisor)
+{
+	struct engine_answer answer;
+	char what[96];
+
+	snprintf(what, sizeof(what), "restored?init=%d&root=%d", supervisor->init, supervisor->root);
+	int rc = engine_ask_job(supervisor->job, what, NULL, 0, TELL_MS, &answer);
+	int pause = supervisor->again_ms ? 2 * supervisor->again_ms : AGAIN_MS;
+	supervisor->again_ms = rc == 0 && answer.status == 200 ? 0 : pause < AGAIN_MOST_MS ? pause : AGAIN_MOST_MS;
+	supervisor->again_at = engine_clock_ms() + supervisor->again_ms;
+	engine_answer_free(&answer);
+}
+
+/* For poll. */
+static int most_wait_ms(const struct supervisor *supervisor)
+{
+	if (!supervisor->restored)
+		return 1000;
+	if (supervisor->again_ms == 0)
+		return -1;
+	long long left = supervisor->again_at - engine_clock_ms();
+	return left > 0 ? (int)left : 0;
+}
+
 static void on_restored(struct supervisor *supervisor, int root)
 {
-	char what[96];
 	const int keep[] = {supervisor->fd, supervisor->signals.fd};
 
-	snprintf(what, sizeof(what), "restored?init=%d&root=%d", supervisor->init, root);
+	supervisor->root = root;
 	slurm_info("ckptd: job %u is restored: process %d below process %d", supervisor->job, root, supervisor->init);
-	engine_tell(supervisor->job, what, NULL, 5000);
+	tell_restored(supervisor);
+	if (supervisor->again_ms != 0)
+		slurm_info("ckptd: job %u: the engine does not know yet that it is restored, and is told again", supervisor->job);
 	descriptors_close_others(keep, 2);
 	supervisor->restored = true;
 	for (int i = 0; i < supervisor->early_count; i++)
@@ -130,12 +167,14 @@ void supervise(uint32_t job, pid_t init, int fd, char *why, size_t size)
 	}
 	for (;;) {
 		struct pollfd both[] = {{.fd = fd, .events = POLLIN}, {.fd = supervisor.signals.fd, .events = POLLIN}};
-		if (poll(both, 2, supervisor.restored ? -1 : 1000) < 0)
+		if (poll(both, 2, most_wait_ms(&supervisor)) < 0)
 			continue;
 		if (both[1].revents)
 			drain_signals(&supervisor);
 		if (both[0].revents && !on_report(&supervisor, why, size))
 			break;
+		if (supervisor.again_ms != 0 && engine_clock_ms() >= supervisor.again_at)
+			tell_restored(&supervisor);
 		if (!supervisor.restored && engine_clock_ms() >= until) {
 			snprintf(why, size, "CRIU had not restored it after %u s", config.wait_s);
 			break;

@@ -9,6 +9,7 @@
 #include "cgroup.h"
 #include "config.h"
 #include "engine.h"
+#include "say.h"
 #include "spawn-init.h"
 #include "start.h"
 #include "supervise.h"
@@ -22,7 +23,7 @@ static int ask_go(uint32_t job, char *why, size_t size)
 	char what[32], text[1024];
 
 	snprintf(what, sizeof(what), "go?pid=%d", getpid());
-	if (engine_ask_job(job, what, NULL, 5000, (int)config.wait_s * 1000, &answer) != 0) {
+	if (engine_ask_job_next(job, what, ENGINE_BACK_MS, (int)config.wait_s * 1000, &answer) != 0) {
 		snprintf(why, size, "%s", answer.error);
 		return -1;
 	}
@@ -41,6 +42,9 @@ int task_restore(spank_t spank)
 	int fd;
 
 	(void)spank;
+	/* Where slurmstepd's stderr is the job's: it has been since the output was opened. */
+	if (start.lost[0])
+		slurm_spank_log("%s", start.lost);
 	if (!start.restore)
 		return 0;
 	prctl(PR_GET_NAME, name);
@@ -57,8 +61,9 @@ int task_restore(spank_t spank)
 	supervise(start.job, init, fd, why, sizeof(why));
 	prctl(PR_SET_NAME, name);
 fail:
-	slurm_error("ckptd: job %u starts from the beginning, checkpoint %s could not be restored: %s", start.job,
-		    start.plan.action, why);
-	engine_tell(start.job, "failed", why, 30000);
+	/* The job's user reads it, too. */
+	say_error("ckptd: job %u starts from the beginning, checkpoint %s could not be restored: %s", start.job,
+		  start.plan.action, why);
+	engine_report(start.job, "failed", why, 30000);
 	return 0;
 }

@@ -8,8 +8,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HOOKS, hookWith, run, SHELLS, SLURM_ENV } from './support.ts';
 
 const PROLOG = join(HOOKS, 'prolog');
-/** The hook's own limit is 1 s; a busy machine starts processes slowly. */
-const LIMIT_MS = 1_100 + 400;
+/**
+ * The hook's own limit is 1 s, and these daemons never let go of it: whoever comes back long before this has given up.
+ * A busy machine starts processes slowly; how near to 1 s it is, `npm run bench -- hooks` tells.
+ */
+const LIMIT_MS = 5_000;
 
 let dir: string;
 let path: string;
@@ -59,7 +62,7 @@ describe.each(SHELLS)('%s', (_name, ...shell) => {
     await once(spawn(process.execPath, ['-e', script]), 'exit');
     const ran = await hook();
     expect(ran).toMatchObject(quiet);
-    expect(ran.ms).toBeLessThan(LIMIT_MS - 1_000);
+    expect(ran.ms).toBeLessThan(1_000);
   });
 
   test('a daemon that hangs: one that never answers, one that answers by the byte; by every way to speak to it', async () => {

@@ -1,7 +1,20 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { scratch } from '../native.ts';
 import { answer, type Behaviour, fakeEngine, plan, raw } from './fake-engine.ts';
@@ -13,12 +26,17 @@ const withLength = (head: string, body: string) => `${head}Content-Length: ${bod
 const GOOD = 'action 11111111-2222-3333-4444-555555555555\narg /bin/true\n';
 
 /** In slurmstepd, where the batch step of a job starts: what was logged, and whether the run is to be restored. */
-async function start(built: Built, socket: string, { config = [] as string[], step = '4294967291' } = {}) {
+async function start(
+  built: Built,
+  socket: string,
+  { config = [] as string[], step = '4294967291', task = false } = {},
+) {
   const began = performance.now();
   const { lines, code, signal } = await call(built, {
     context: 'remote',
     config: [`socket=${socket}`, ...config],
-    commands: ['init', 'init_post_opt', 'exit'],
+    // The task is slurmstepd's child; what it knows of the start is the same.
+    commands: ['init', 'init_post_opt', ...(task ? ['task_init_privileged'] : []), 'exit'],
     env: { STUB_STEP: step },
   });
   // Whatever the engine answers, slurmstepd goes on.
@@ -28,9 +46,23 @@ async function start(built: Built, socket: string, { config = [] as string[], st
   const text = lines.join('\n');
   return {
     text,
+    /** What its user reads. */
+    user: lines.filter((line) => line.startsWith('user: ')),
     restores: text.includes('info: ckptd: job 77 is restored from checkpoint'),
     ms: performance.now() - began,
   };
+}
+
+/** In slurmd, before that: Slurm's count of the job's restarts. */
+async function prolog(built: Built, socket: string, restarts?: string): Promise<string[]> {
+  const { lines } = await call(built, {
+    context: 'job_script',
+    config: [`socket=${socket}`, 'hooks=/nowhere'],
+    commands: ['job_prolog'],
+    env: restarts === undefined ? {} : { SLURM_JOB_RESTART_COUNT: restarts },
+  });
+  expect(lines.at(-1)).toBe('job_prolog returned 0');
+  return lines.slice(0, -1);
 }
 
 describe.skipIf(!isRoot && !process.env['CI'])('the start of a batch step', () => {
@@ -76,11 +108,6 @@ describe.skipIf(!isRoot && !process.env['CI'])('the start of a batch step', () =
 
   const hostile: [name: string, behaviour: Behaviour, why: RegExp][] = [
     ['no HTTP', raw('hello\r\n\r\n'), /no HTTP: it does not begin with a status line/],
-    [
-      'binary garbage',
-      raw(Buffer.from(Array.from({ length: 4_000 }, (_, i) => (i * 167) & 0xff))),
-      /hung up before/,
-    ],
     ['a NUL in the head', raw(`${OK}X: \0\r\nContent-Length: 0\r\n\r\n`), /NUL/],
     ['nothing but line ends', raw('\r\n\r\n\r\n\r\n'), /no HTTP/],
     ['an informational answer', raw('HTTP/1.1 100 Continue\r\n\r\n'), /none of an answer/],
@@ -94,8 +121,6 @@ describe.skipIf(!isRoot && !process.env['CI'])('the start of a batch step', () =
     ['more than it says', raw(`${OK}Content-Length: 3\r\n\r\n${GOOD}`), /longer than it says/],
     ['chunks', raw(`${OK}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`), /Transfer-Encoding/],
     ['a head without end', raw(`${OK}${'X: y\r\n'.repeat(3_000)}`), /head of the answer is too long/],
-    ['a hang-up at once', (connection) => connection.destroy(), /hung up|cannot read/],
-    ['a hang-up in the body', raw(`${OK}Content-Length: 300\r\n\r\naction 1`), /middle of its answer/],
     [
       '500',
       answer(500, '{"message":"the store is on fire"}'),
@@ -127,6 +152,63 @@ describe.skipIf(!isRoot && !process.env['CI'])('the start of a batch step', () =
     expect(restores).toBe(false);
     expect(text).toMatch(/error: ckptd: job 77 starts from the beginning/);
     expect(text).toMatch(why);
+  });
+
+  const GARBAGE = Buffer.from(Array.from({ length: 4_000 }, (_, i) => (i * 167) & 0xff));
+  const ended: [name: string, behaviour: Behaviour, why: RegExp][] = [
+    ['binary garbage, and the end', raw(GARBAGE), /hung up before/],
+    ['a hang-up at once', (connection) => connection.destroy(), /hung up|cannot (read|send)/],
+    ['a hang-up in the body', raw(`${OK}Content-Length: 300\r\n\r\naction 1`), /middle of its answer/],
+    ['503', answer(503, 'the engine is being stopped'), /answers 503: the engine is being stopped/],
+  ];
+  test.each(ended)('%s: a first run asks once more, and starts afresh', async (_name, behaviour, why) => {
+    await using engine = await fakeEngine({ start: behaviour });
+    await prolog(built, engine.socket, '0');
+    const { text, restores } = await start(built, engine.socket);
+    expect([restores, engine.requests.length]).toEqual([false, 2]);
+    expect(text).toMatch(/error: ckptd: job 77 \(restart 0\) starts from the beginning/);
+    expect(text).toMatch(why);
+    expect(existsSync(join(dirname(engine.socket), 'anew'))).toBe(false);
+  });
+
+  for (const restarts of ['1', undefined]) {
+    test.each(ended)(
+      `%s, twice: a run with ${restarts ?? 'nobody knows how many'} restarts asks on`,
+      async (_name, behaviour) => {
+        const behaviours = [behaviour, behaviour, plan(['/bin/true'])];
+        await using engine = await fakeEngine({
+          start: (...call) => behaviours.shift()!(...call),
+          failed: answer(200, 'ok\n'),
+        });
+        await prolog(built, engine.socket, restarts);
+        const { text, user, restores } = await start(built, engine.socket);
+        expect([restores, user]).toEqual([true, []]);
+        expect(text).not.toContain('error:');
+        expect(new Set(engine.requests.slice(0, 3).map(({ url }) => url)).size).toBe(1);
+        expect(existsSync(join(dirname(engine.socket), 'anew'))).toBe(false);
+      },
+    );
+  }
+
+  test('a restarted run whose engine is killed waits for the next one', async () => {
+    using folder = scratch();
+    const socket = join(folder.path, 'api.sock');
+    const first = await fakeEngine({ start: () => {} }, socket);
+    await prolog(built, socket, '1');
+    const starting = start(built, socket);
+    await first.asked('start');
+    await first[Symbol.asyncDispose]();
+    const behaviours = { start: plan(['/bin/true']), failed: answer(200, 'ok\n') };
+    await using _next = await fakeEngine(behaviours, socket);
+    expect(await starting).toMatchObject({ restores: true, user: [] });
+  });
+
+  test('a restarted run asks engines that end no longer than plugstack.conf says', async () => {
+    await using engine = await fakeEngine({ start: answer(503, 'the engine is being stopped') });
+    await prolog(built, engine.socket, '2');
+    const { restores } = await start(built, engine.socket, { config: ['wait=1'] });
+    expect(restores).toBe(false);
+    expect(readdirSync(join(dirname(engine.socket), 'anew'))).toEqual(['77.2.2000']);
   });
 
   test('a plan that is not understood is given back', async () => {
@@ -195,13 +277,160 @@ describe.skipIf(!isRoot && !process.env['CI'])('the start of a batch step', () =
     expect(engine.requests[0]).toMatchObject({ what: 'start' });
   });
 
-  test('an engine that stays away is given ten seconds', { timeout: 30_000 }, async () => {
+  test('where nobody knows whether it is the first, an engine that is away is given ten seconds', {
+    timeout: 30_000,
+  }, async () => {
     using folder = scratch();
-    const { text, ms } = await start(built, join(folder.path, 'api.sock'));
-    expect(text).toContain('nobody answers');
+    const { text, user, ms } = await start(built, join(folder.path, 'api.sock'), { task: true });
+    expect(text).toContain('error: ckptd: job 77 starts from the beginning: nobody answers at');
+    expect(user).toEqual([]);
+    expect(existsSync(join(folder.path, 'anew'))).toBe(false);
     expect(ms).toBeGreaterThan(9_000);
     expect(ms).toBeLessThan(15_000);
   });
+
+  test('a first run waits for no engine that is down, and nobody reads of it', async () => {
+    using folder = scratch();
+    const socket = join(folder.path, 'api.sock');
+    expect(await prolog(built, socket, '0')).toEqual([]);
+    const { text, ms } = await start(built, socket, { task: true });
+    expect(text.split('\n').filter((line) => !line.includes(' returned '))).toEqual([
+      `debug: ckptd: job 77 has nothing to restore, and the engine is down: nobody answers at ${socket}: No such file or directory`,
+    ]);
+    expect(ms).toBeLessThan(2_000);
+    expect(existsSync(join(folder.path, 'anew'))).toBe(false);
+  });
+
+  test('a first run asks an engine that is there: a job that had its id may have left something', async () => {
+    await using engine = await fakeEngine({
+      start: raw('HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n'),
+    });
+    await prolog(built, engine.socket, '0');
+    const { text } = await start(built, engine.socket, { task: true });
+    expect(engine.requests.map(({ url }) => url)).toEqual(['/v1/jobs/77/start?uid=2000&gid=2000&restarts=0']);
+    expect(text).not.toMatch(/error:|user:/);
+  });
+
+  test('a restarted run that finds no engine says what is lost to its user, an admin and the engine', {
+    timeout: 30_000,
+  }, async () => {
+    using folder = scratch();
+    const socket = join(folder.path, 'api.sock');
+    await prolog(built, socket, '3');
+    const { text, user, ms } = await start(built, socket, { task: true });
+    const line = `ckptd: job 77 (restart 3) starts from the beginning: nobody answers at ${socket}: No such file or directory`;
+    expect(text.split('\n').filter((each) => each.startsWith('error: '))).toEqual([
+      `error: ${line}. Checkpoints were not looked for, and older ones are not used any more, since this run overwrites its files. For those to come: systemctl start ckptd-engine on ${hostname()}`,
+    ]);
+    expect(user).toEqual([`user: ${line}`]);
+    expect(readdirSync(join(folder.path, 'anew'))).toEqual(['77.3.2000']);
+    expect(statSync(join(folder.path, 'anew')).mode & 0o777).toBe(0o700);
+    expect(ms).toBeGreaterThan(9_000);
+    expect(ms).toBeLessThan(15_000);
+  });
+
+  test('a restarted run waits for an engine that is being started, and is restored', {
+    timeout: 30_000,
+  }, async () => {
+    using folder = scratch();
+    const socket = join(folder.path, 'api.sock');
+    await prolog(built, socket, '1');
+    const starting = start(built, socket);
+    // It has tried by then, found none, and tries again.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    setTimeout(resolve, 500);
+    await promise;
+    await using engine = await fakeEngine(
+      { start: plan(['/bin/true']), failed: answer(200, 'ok\n') },
+      socket,
+    );
+    const { restores, user } = await starting;
+    expect([restores, user]).toEqual([true, []]);
+    expect(engine.requests[0]?.url).toBe('/v1/jobs/77/start?uid=2000&gid=2000&restarts=1');
+    expect(existsSync(join(folder.path, 'anew'))).toBe(false);
+  });
+
+  const useless: [name: string, behaviour: Behaviour, why: string][] = [
+    ['500', answer(500, 'the store is on fire'), 'the engine answers 500: the store is on fire'],
+    ['nonsense', raw('hello\r\n\r\n'), 'the answer is no HTTP: it does not begin with a status line'],
+  ];
+  test.each(useless)(
+    '%s: a restarted run tells its user, in one line, and a first one does not',
+    async (_, behaviour, why) => {
+      await using engine = await fakeEngine({ start: behaviour });
+      await prolog(built, engine.socket, '1');
+      const again = await start(built, engine.socket, { task: true });
+      const line = `ckptd: job 77 (restart 1) starts from the beginning: ${why}`;
+      expect(again.user).toEqual([`user: ${line}`]);
+      expect(again.text).toContain(`error: ${line}`);
+      const anew = join(dirname(engine.socket), 'anew');
+      expect(readdirSync(anew)).toEqual(['77.1.2000']);
+      rmSync(anew, { recursive: true });
+      await prolog(built, engine.socket, '0');
+      const first = await start(built, engine.socket, { task: true });
+      expect(first.text).toContain(`error: ckptd: job 77 (restart 0) starts from the beginning: ${why}`);
+      expect(first.user).toEqual([]);
+      expect(existsSync(anew)).toBe(false);
+    },
+  );
+
+  test("an engine that can use nothing of what is there: its reason is the user's, and it needs no word", async () => {
+    await using engine = await fakeEngine({
+      start: answer(409, 'its image core.img.zst is \x07missing\nmore'),
+    });
+    await prolog(built, engine.socket, '2');
+    const { text, user, restores } = await start(built, engine.socket, { task: true });
+    const line = 'ckptd: job 77 (restart 2) starts from the beginning: its image core.img.zst is ?missing';
+    expect(user).toEqual([`user: ${line}`]);
+    expect(text.split('\n')).toContain(`error: ${line}`);
+    expect(restores).toBe(false);
+    expect(existsSync(join(dirname(engine.socket), 'anew'))).toBe(false);
+  });
+
+  const notes: [name: string, spoil: (note: string) => void][] = [
+    ['none', (note) => rmSync(note)],
+    ['an empty one', (note) => writeFileSync(note, '')],
+    ['a cut one', (note) => writeFileSync(note, '1')],
+    ['words', (note) => writeFileSync(note, 'none\n')],
+    ['two numbers', (note) => writeFileSync(note, '1 2\n')],
+    ['a negative number', (note) => writeFileSync(note, '-1\n')],
+    ['a number above all', (note) => writeFileSync(note, '65535\n')],
+    ['a very long one', (note) => writeFileSync(note, '1'.repeat(100_000))],
+    [
+      'a link',
+      (note) => {
+        renameSync(note, `${note}.x`);
+        symlinkSync(`${note}.x`, note);
+      },
+    ],
+    [
+      'a FIFO',
+      (note) => {
+        rmSync(note);
+        execFileSync('mkfifo', [note]);
+      },
+    ],
+    [
+      'a folder',
+      (note) => {
+        rmSync(note);
+        mkdirSync(note);
+      },
+    ],
+    ['one that others may write', (note) => chmodSync(dirname(note), 0o777)],
+    ["one in another's folder", (note) => chownSync(dirname(note), 65534, 65534)],
+  ];
+  test.each(notes)(
+    'of the notes of Prolog, %s is none: it asks as it did before there were any',
+    async (_, spoil) => {
+      await using engine = await fakeEngine({ start: answer(500, 'no') });
+      await prolog(built, engine.socket, '1');
+      spoil(join(dirname(engine.socket), 'starts/77'));
+      const { user } = await start(built, engine.socket, { task: true });
+      expect(engine.requests.map(({ url }) => url)).toEqual(['/v1/jobs/77/start?uid=2000&gid=2000']);
+      expect(user).toEqual([]);
+    },
+  );
 
   test('a socket that a user listens on is not the engine', async () => {
     using folder = scratch();
@@ -261,7 +490,6 @@ describe.skipIf(!isRoot && !process.env['CI'])('Prolog and Epilog through the pl
     const epilog = await call(built, { context: 'job_script', config, commands: ['job_epilog'], env });
     expect(epilog.lines.at(-1)).toBe('job_epilog returned 0');
     expect(engine.requests).toEqual([{ what: 'ended', url: '/v1/jobs/77/ended', body: '' }]);
-    const { readFileSync } = await import('node:fs');
     expect(readFileSync(join(folder.path, 'out'), 'utf8').trim().split('\n')).toEqual([
       `${folder.dir}/prolog 77`,
       // 0, 1, 2, and the folder itself.
@@ -298,7 +526,6 @@ describe.skipIf(!isRoot && !process.env['CI'])('Prolog and Epilog through the pl
     });
     expect(performance.now() - began).toBeLessThan(3_000);
     expect(lines.join('\n')).toContain('is killed: it took over 1000 ms');
-    const { readFileSync } = await import('node:fs');
     const child = readFileSync(join(folder.path, 'child'), 'utf8').trim();
     expect(existsSync(`/proc/${child}`) && readFileSync(`/proc/${child}/stat`, 'utf8').includes(' S ')).toBe(
       false,
@@ -315,6 +542,37 @@ describe.skipIf(!isRoot && !process.env['CI'])('Prolog and Epilog through the pl
     });
     expect(lines.at(-1)).toBe('job_epilog returned 0');
     expect(performance.now() - began).toBeLessThan(1_500);
+  });
+
+  test('Prolog notes the restarts for slurmstepd, and Epilog takes that back', async () => {
+    await using engine = await fakeEngine({ ended: answer(202, 'accepted\n') });
+    const note = join(dirname(engine.socket), 'starts/77');
+    await prolog(built, engine.socket, '12');
+    expect(readFileSync(note, 'utf8')).toBe('12\n');
+    expect([statSync(dirname(note)).mode & 0o777, statSync(note).mode & 0o777]).toEqual([0o700, 0o600]);
+    await prolog(built, engine.socket, '13');
+    expect(readFileSync(note, 'utf8')).toBe('13\n');
+    const config = ['hooks=/nowhere', `socket=${engine.socket}`];
+    await call(built, { context: 'job_script', config, commands: ['job_epilog'] });
+    expect(existsSync(note)).toBe(false);
+  });
+
+  test.each([undefined, '', '65535', 'x', '-1', '1 ', '123456'])(
+    'a Slurm that counts %o has no count, and that of the run before does not stay',
+    async (restarts) => {
+      using folder = scratch();
+      const socket = join(folder.path, 'api.sock');
+      await prolog(built, socket, '1');
+      expect(await prolog(built, socket, restarts)).toEqual([]);
+      expect(readdirSync(join(folder.path, 'starts'))).toEqual([]);
+    },
+  );
+
+  test('a count that cannot be noted is an error, and no more', async () => {
+    using folder = scratch();
+    symlinkSync('/tmp', join(folder.path, 'starts'));
+    const said = await prolog(built, join(folder.path, 'api.sock'), '1');
+    expect(said).toEqual([expect.stringMatching(/^error: ckptd: job 77: its restart count cannot be noted/)]);
   });
 
   test('where there are no hooks and no engine, nothing is said but at level debug', async () => {

@@ -144,6 +144,48 @@ describe.skipIf(!isRoot && !process.env['CI'])(
       },
     );
 
+    test('asks for its files again where the engine ends meanwhile', async () => {
+      const behaviours: Behaviour[] = [(connection) => connection.destroy(), answer(503, 'ends'), ok];
+      await using it = await scene({
+        criu: restores('exit 4'),
+        engine: { go: (...call) => behaviours.shift()!(...call) },
+      });
+      expect(await it.stub.said).toMatchObject({ code: 4 });
+      expect(it.engine.requests.map(({ what }) => what)).toEqual(['start', 'go', 'go', 'go', 'restored']);
+    });
+
+    const lost: [name: string, behaviour: Behaviour][] = [
+      ['hangs up', (connection) => connection.destroy()],
+      ['is being stopped', answer(503, 'ends')],
+      ['answers nothing', () => {}],
+      ['answers nonsense', (connection) => connection.end('hello\r\n\r\n')],
+    ];
+    test.each(lost)(
+      'an engine that %s hears again that the job is restored, until it knows',
+      async (_, behaviour) => {
+        const behaviours = [behaviour, behaviour, ok];
+        await using it = await scene({
+          criu: restores(`mkfifo $1/fifo\n${TALKS}`),
+          engine: { restored: (...call) => behaviours.shift()!(...call) },
+        });
+        await it.restored();
+        await it.line('ready');
+        // Its signals reach it all the while.
+        process.kill(it.stub.pid, 'SIGUSR1');
+        await it.line('USR1');
+        await until(() => behaviours.length === 0, { what: 'the engine to know', timeoutMs: 15_000 });
+        process.kill(it.stub.pid, 'SIGQUIT');
+        expect(await it.stub.said).toMatchObject({ code: 3 });
+        const told = it.engine.requests.filter(({ what }) => what === 'restored');
+        expect([told.length, new Set(told.map(({ url }) => url)).size]).toEqual([3, 1]);
+      },
+    );
+
+    test('an engine that never answers does not keep the job from its end', async () => {
+      await using it = await scene({ criu: restores('exit 6'), engine: { restored: () => {} } });
+      expect(await it.stub.said).toMatchObject({ code: 6 });
+    });
+
     test('the job runs in a pid and a mount namespace of its own, and the engine hears which', async () => {
       await using it = await scene({
         criu: restores(
@@ -375,8 +417,12 @@ LOG
       ],
       [
         'the engine hangs up',
-        { criu: restores('exit 0'), engine: { go: (connection) => connection.destroy() } },
-        /hung up|cannot read/,
+        {
+          criu: restores('exit 0'),
+          engine: { go: (connection) => connection.destroy() },
+          config: ['wait=1'],
+        },
+        /hung up|cannot (read|send)|in time/,
       ],
     ];
     test.each(failures)('%s', async (_name, options, why) => {
@@ -389,6 +435,8 @@ LOG
       expect(lines.join('\n')).toContain(
         `error: ckptd: job 77 starts from the beginning, checkpoint ${ACTION} could not be restored: ${told?.body}`,
       );
+      // slurmstepd's errors are on the job's stderr by then: that is its user's line.
+      expect(lines.filter((line) => /^(error|user): /.test(line))).toHaveLength(1);
       expect(it.engine.requests.map(({ what }) => what)).not.toContain('restored');
       expect(it.cgroup.pids()).toEqual([]);
     });
