@@ -2,9 +2,9 @@ import type { SlurmCommands } from '../../sources/slurm/commands.ts';
 import { spoolSteps } from '../../sources/slurm/spool.ts';
 import type { Clock, Exec } from '../../system/ports.ts';
 import type { JobFacts, JobId } from '../../vocabulary/job.ts';
-import { lookAtBatch } from './look.ts';
+import { type BatchLook, lookAtBatch } from './look.ts';
 import { type RestoredRun, readRunFile } from './run-file.ts';
-import { findTree, type JobTree, type TreeLook } from './tree.ts';
+import { type BatchSteps, batchSteps, findTree, type JobTree, type TreeLook } from './tree.ts';
 
 /** What finding a job needs of this node. */
 export interface JobFinder {
@@ -37,8 +37,10 @@ export type FoundJob =
 const LOOKS = 4;
 const BETWEEN_LOOKS_MS = 50;
 
-/** The states of a job whose processes can be dumped. */
-export const DUMPABLE: ReadonlySet<string> = new Set(['RUNNING', 'SUSPENDED']);
+/** The states of a job whose processes are on its nodes. */
+export const PRESENT: ReadonlySet<string> = new Set(['RUNNING', 'SUSPENDED']);
+/** Of one whose processes can be dumped: Slurm suspends by the very cgroup that a dump has to thaw. */
+export const RUNNING: ReadonlySet<string> = new Set(['RUNNING']);
 
 /**
  * Looks at Slurm once, and then at the processes themselves. Refuses with a sentence what cannot be dumped: a job
@@ -51,7 +53,32 @@ export async function findJob(
   states: ReadonlySet<string>,
   signal?: AbortSignal,
 ): Promise<FoundJob> {
-  const seen = await lookAtBatch(finder, jobId, signal);
+  return findSeen(finder, jobId, states, await lookAround(finder, jobId, signal));
+}
+
+/** Slurm's word on a job, and where on this node its processes were meanwhile. */
+export interface LookAround {
+  readonly seen: BatchLook;
+  readonly steps: BatchSteps;
+}
+
+/** A look at every process of the node takes about as long as slurmctld does, and does not hang on what it says. */
+export async function lookAround(finder: JobFinder, jobId: JobId, signal?: AbortSignal): Promise<LookAround> {
+  const [seen, steps] = await Promise.all([
+    lookAtBatch(finder, jobId, signal),
+    // Looked for again once they are needed, and its error is told then.
+    batchSteps(finder.proc, jobId).catch(() => new Map()),
+  ]);
+  return { seen, steps };
+}
+
+/** The same as `findJob`, by a look that was taken already. The processes themselves are looked at now. */
+export async function findSeen(
+  finder: JobFinder,
+  jobId: JobId,
+  states: ReadonlySet<string>,
+  { seen, steps: cgroups }: LookAround,
+): Promise<FoundJob> {
   if (seen.type === 'unavailable')
     return unknown(`Slurm cannot be asked about job ${jobId}: ${seen.message}`);
   if (seen.type === 'absent') return no(`Slurm knows no job ${jobId}`);
@@ -67,7 +94,7 @@ export async function findJob(
       `job ${jobId} has an active step (${names.join(', ')}): it can be saved when the step has ended`,
     );
   }
-  const look = await findProcesses(finder, facts);
+  const look = await findProcesses(finder, facts, cgroups);
   return look.ok ? { ok: true, job: { facts, target, output, tree: look.tree } } : no(look.message);
 }
 
@@ -92,7 +119,7 @@ async function stepsOf(finder: JobFinder, jobId: JobId): Promise<readonly number
   }
 }
 
-async function findProcesses(finder: JobFinder, facts: JobFacts): Promise<TreeLook> {
+async function findProcesses(finder: JobFinder, facts: JobFacts, cgroups: BatchSteps): Promise<TreeLook> {
   const { jobId, restarts, uid } = facts;
   let noted: RestoredRun | null;
   try {
@@ -102,7 +129,8 @@ async function findProcesses(finder: JobFinder, facts: JobFacts): Promise<TreeLo
   }
   const restored = noted?.restarts === restarts ? noted : null;
   for (let looks = 1; ; looks++) {
-    const look = await findTree({ proc: finder.proc, jobId, uid, restored });
+    const sought = { proc: finder.proc, jobId, uid, restored };
+    const look = await findTree(looks === 1 ? { ...sought, steps: cgroups } : sought);
     if (look.ok || looks === LOOKS) return look;
     await finder.clock.sleep(BETWEEN_LOOKS_MS);
   }

@@ -14,6 +14,10 @@ export interface Process {
   readonly uids: readonly number[];
   readonly gid: number;
   readonly groups: readonly number[];
+  /** Capabilities, as bits. */
+  readonly inheritable: bigint;
+  readonly permitted: bigint;
+  readonly noNewPrivs: boolean;
   /** From this pid namespace down to its own. */
   readonly nsPids: readonly number[];
   /** What a dump writes: anonymous memory and swap. */
@@ -33,6 +37,11 @@ export async function readProcess(proc: string, pid: number): Promise<Process | 
   }
 }
 
+/** Whether it is root's own. A setuid program keeps the real id of the user who runs it. */
+export function isRoots({ uids }: Process): boolean {
+  return uids.every((id) => id === 0);
+}
+
 /** The pids of this namespace, in no order. */
 export async function listPids(proc: string): Promise<number[]> {
   return (await readdir(proc)).filter((name) => /^[1-9]\d{0,9}$/.test(name)).map(Number);
@@ -50,6 +59,7 @@ export function parseProcess(pid: number, stat: string, status: string): Process
       .split(/\s+/)
       .filter((word) => /^\d{1,10}$/.test(word))
       .map(Number);
+  const bits = (key: string): bigint => BigInt(`0x${/^[0-9a-f]{1,16}$/.exec(line(key))?.[0] ?? '0'}`);
   const kilobytes = (key: string): number => (numbers(key)[0] ?? 0) * 1024;
   const process = {
     pid,
@@ -60,8 +70,11 @@ export function parseProcess(pid: number, stat: string, status: string): Process
     uids: numbers('Uid'),
     gid: numbers('Gid')[0] ?? Number.NaN,
     groups: numbers('Groups'),
+    inheritable: bits('CapInh'),
+    permitted: bits('CapPrm'),
+    noNewPrivs: numbers('NoNewPrivs')[0] === 1,
     nsPids: numbers('NSpid'),
-    privateBytes: kilobytes('RssAnon') + kilobytes('VmSwap'),
+    privateBytes: kilobytes('RssAnon') + kilobytes('VmSwap') + kilobytes('HugetlbPages'),
     sharedBytes: kilobytes('RssShmem'),
   };
   const isWhole =

@@ -1,10 +1,12 @@
-import { readFile, readlink } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobId } from '../../vocabulary/job.ts';
+import { batchTaskOf, readMembers } from './batch-task.ts';
 import { batchStepOf, cgroupFolder, type StepCgroup } from './cgroup.ts';
 import { cgroupMembers } from './members.ts';
 import { parseMounts } from './mounts.ts';
-import { listPids, type Process, readProcess } from './process.ts';
+import { isRoots, listPids, type Process } from './process.ts';
 import type { RestoredRun } from './run-file.ts';
 
 /** The processes of a running job, as they were at one moment. */
@@ -14,8 +16,8 @@ export interface JobTree {
   readonly folder: string;
   /** The batch script, or what was restored in its place. */
   readonly root: Process;
-  /** Pid 1 of the run's own pid namespace, where it has one. */
-  readonly init: number | null;
+  /** Pid 1 of the run's own pid namespace, where it has one: root's. */
+  readonly init: Process | null;
   /** The root and all its descendants. */
   readonly processes: readonly Process[];
 }
@@ -30,7 +32,12 @@ export interface SoughtTree {
   readonly jobId: JobId;
   readonly uid: number;
   readonly restored: RestoredRun | null;
+  /** What `batchSteps` found a moment ago, which need not be so any more. */
+  readonly steps?: BatchSteps;
 }
+
+/** Cgroups by their folders. More than one only where somebody imitates Slurm's names. */
+export type BatchSteps = ReadonlyMap<string, StepCgroup>;
 
 /**
  * Finds the job's tree through the cgroup of its batch step, without asking anybody: the task is the process of
@@ -38,13 +45,9 @@ export interface SoughtTree {
  * move, so it is a refusal that names it.
  */
 export async function findTree(sought: SoughtTree): Promise<TreeLook> {
-  const { jobId } = sought;
-  const candidates = await stepsOf(sought);
-  for (const [folder, cgroup] of candidates) {
-    const members = await readAll(sought.proc, await cgroupMembers(folder));
-    const task = await taskOf(sought.proc, members);
-    if (task) return treeOf(sought, { cgroup, folder, members, task });
-  }
+  const { proc, jobId, steps } = sought;
+  const found = (steps && (await findIn(proc, steps))) ?? (await findIn(proc, await batchSteps(proc, jobId)));
+  if (found) return treeOf(sought, found);
   return refused(
     `no batch script of job ${jobId} runs in a cgroup of Slurm's (ProctrackType=proctrack/cgroup)`,
   );
@@ -57,11 +60,23 @@ interface Found {
   readonly task: Process;
 }
 
+/** The batch task in one of the cgroups, and whoever is beside it. */
+async function findIn(proc: string, steps: BatchSteps): Promise<Found | null> {
+  for (const [folder, cgroup] of steps) {
+    const members = await readMembers(proc, await cgroupMembers(folder));
+    const task = await batchTaskOf(proc, members);
+    if (task) return { cgroup, folder, members, task };
+  }
+  return null;
+}
+
 function treeOf({ jobId, uid, restored }: SoughtTree, found: Found): TreeLook {
   const { cgroup, folder, members, task } = found;
   const init = restored && members.get(restored.init);
   if (restored && (!init || init.startTime !== restored.initStart || init.ppid !== task.pid))
     return refused(`the namespaces that job ${jobId} was restored in are gone`);
+  if (init && !isRoots(init))
+    return refused(`the namespaces of job ${jobId} are uid ${init.uids[1]}'s, and not root's`);
   const root = init ? insideOf(members, init, restored.root) : task;
   if (!root) return refused(`the process that job ${jobId} was restored from is gone`);
   const processes = [root, ...descendants(members, root.pid)];
@@ -79,49 +94,35 @@ function treeOf({ jobId, uid, restored }: SoughtTree, found: Found): TreeLook {
       `job ${jobId} has processes that do not descend from its batch script: ${names.join(', ')}${more}`,
     );
   }
-  return { ok: true, tree: { cgroup, folder, root, init: init?.pid ?? null, processes } };
+  return { ok: true, tree: { cgroup, folder, root, init: init ?? null, processes } };
 }
 
 const refused = (message: string): TreeLook => ({ ok: false, message });
 
-/** Cgroups by their folders. More than one only where somebody imitates Slurm's names. */
-async function stepsOf({ proc, jobId }: SoughtTree): Promise<ReadonlyMap<string, StepCgroup>> {
+/** One step's worth of work, so that a node of 100,000 processes does not stop the engine for others. */
+const AT_ONCE = 200;
+
+/** The cgroups that are named as the job's batch step, by a look at every process of the node. */
+export async function batchSteps(proc: string, jobId: JobId): Promise<BatchSteps> {
   const mounts = parseMounts(await readFile(join(proc, 'self/mountinfo'), 'utf8'));
   const steps = new Map<string, StepCgroup>();
+  let count = 0;
   for (const pid of await listPids(proc)) {
-    const text = await readFile(join(proc, String(pid), 'cgroup'), 'latin1').catch(() => '');
-    const step = batchStepOf(text, jobId);
+    const step = batchStepOf(cgroupOf(proc, pid), jobId);
     const folder = step && cgroupFolder(step, mounts);
     if (folder) steps.set(folder, step);
+    if (++count % AT_ONCE === 0) await new Promise(setImmediate);
   }
   return steps;
 }
 
-async function readAll(proc: string, pids: readonly number[]): Promise<ReadonlyMap<number, Process>> {
-  const members = new Map<number, Process>();
-  for (const pid of pids) {
-    const process = await readProcess(proc, pid);
-    if (process) members.set(pid, process);
+/** Read on the spot, which takes less than a thread of Node's does to begin. Empty for a process that is gone. */
+function cgroupOf(proc: string, pid: number): string {
+  try {
+    return readFileSync(join(proc, String(pid), 'cgroup'), 'latin1');
+  } catch {
+    return '';
   }
-  return members;
-}
-
-/** slurmstepd's child; where it has adopted orphans, the oldest one. Users cannot have a parent that is root's. */
-async function taskOf(proc: string, members: ReadonlyMap<number, Process>): Promise<Process | null> {
-  let task: Process | null = null;
-  for (const process of members.values()) {
-    if (members.has(process.ppid) || (task && task.startTime <= process.startTime)) continue;
-    const parent = await readProcess(proc, process.ppid);
-    if (parent?.uids.every((id) => id === 0) && (await isStepd(proc, parent.pid))) task = process;
-  }
-  return task;
-}
-
-/** By its program: a user can give a setuid program any name. */
-async function isStepd(proc: string, pid: number): Promise<boolean> {
-  const exe = await readlink(join(proc, String(pid), 'exe')).catch(() => '');
-  // Debian calls it slurmstepd-wlm.
-  return /\/slurmstepd(-[a-z]+)?( \(deleted\))?$/.test(exe);
 }
 
 function insideOf(members: ReadonlyMap<number, Process>, init: Process, root: number): Process | undefined {

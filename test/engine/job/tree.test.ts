@@ -1,5 +1,8 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { findTree } from '../../../daemon/engine/job/tree.ts';
+import type { StepCgroup } from '../../../daemon/engine/job/cgroup.ts';
+import { batchSteps, findTree } from '../../../daemon/engine/job/tree.ts';
 import { FakeNode } from '../support/fake-node.ts';
 
 let node: FakeNode;
@@ -19,6 +22,22 @@ test('the batch script and what descends from it', async () => {
   });
   expect(look.ok && look.tree.folder).toBe(node.step);
   expect(look.ok && look.tree.processes.map(({ pid }) => pid)).toEqual([70, 71]);
+});
+
+test('where its cgroup was a moment ago is looked at first, and elsewhere if it is not there', async () => {
+  const steps = await batchSteps(node.proc, 7);
+  expect([...steps.keys()]).toEqual([node.step]);
+  await rm(join(node.proc, '71', 'cgroup'));
+  await rm(join(node.proc, '70', 'cgroup'));
+  const sought = { proc: node.proc, jobId: 7, uid: 1500, restored: null };
+  expect(await findTree({ ...sought, steps })).toMatchObject({ ok: true, tree: { root: { pid: 70 } } });
+
+  const [[, cgroup]] = [...steps] as [[string, StepCgroup]];
+  const gone = new Map([[`${node.step}-gone`, cgroup]]);
+  expect(await findTree({ ...sought, steps: gone })).toMatchObject({ ok: false });
+  await node.add({ pid: 71, ppid: 70, name: 'sleep' });
+  expect(await findTree({ ...sought, steps: gone })).toMatchObject({ ok: true, tree: { folder: node.step } });
+  expect(await findTree({ ...sought, steps: new Map() })).toMatchObject({ ok: true });
 });
 
 test('a process that left the tree is named', async () => {
@@ -89,7 +108,7 @@ const noted = { jobId: 7, restarts: 1, init: 90, initStart: 5, root: 70 };
 test('a restored run: its root by the pid in its own namespace', async () => {
   await restoredRun();
   const look = await find(noted);
-  expect(look).toMatchObject({ ok: true, tree: { root: { pid: 91, nsPids: [91, 70] }, init: 90 } });
+  expect(look).toMatchObject({ ok: true, tree: { root: { pid: 91, nsPids: [91, 70] }, init: { pid: 90 } } });
   expect(look.ok && look.tree.processes.map(({ pid }) => pid)).toEqual([91, 92]);
 });
 
