@@ -1,13 +1,15 @@
 #!/usr/bin/env node
-// ckptd-as-owner: does what the engine asks on stdin to files of a job, with the rights of the job's owner.
-import { readFileSync } from 'node:fs';
+// ckptd-as-owner: does what the engine asks on stdin to files of a job, with the rights of the job's owner. It ends
+// with its input, and so with the engine.
 import { become } from './become.ts';
 import { forget } from './forget.ts';
-import { identify } from './identify.ts';
+import { linesOf, writeLine } from './lines.ts';
+import { mayBind } from './may-bind.ts';
 import { mergeBack } from './merge-back.ts';
-import type { Answer, Operation, Request } from './protocol.ts';
+import { othersAside } from './others-aside.ts';
+import type { Answer, Identity, Operation } from './protocol.ts';
 import { putBack } from './put-back.ts';
-import { Refused } from './refused.ts';
+import { Busy, Refused } from './refused.ts';
 import { rollBack } from './roll-back.ts';
 import { setAside } from './set-aside.ts';
 
@@ -23,20 +25,26 @@ function perform(operation: Operation): string[] {
       return forget(operation);
     case 'roll-back':
       return rollBack(operation);
-    case 'identify':
-      return identify(operation);
+    case 'others-aside':
+      return othersAside(operation);
+    case 'may-bind':
+      return mayBind(operation);
   }
 }
 
-function answer(request: Request): Answer {
+function answer(operations: readonly Operation[]): Answer {
   try {
-    return { ok: true, notes: request.operations.flatMap(perform) };
+    return { ok: true, notes: operations.flatMap(perform) };
   } catch (error) {
+    if (error instanceof Busy) return { ok: false, message: error.message, busy: true };
     if (error instanceof Refused) return { ok: false, message: error.message };
     throw error;
   }
 }
 
-const request = JSON.parse(readFileSync(0, 'utf8')) as Request;
-become(request);
-process.stdout.write(JSON.stringify(answer(request)));
+const lines = linesOf(0);
+const first = lines.next();
+if (!first.done) {
+  become(JSON.parse(first.value) as Identity);
+  for (const line of lines) writeLine(1, JSON.stringify(answer(JSON.parse(line) as Operation[])));
+}

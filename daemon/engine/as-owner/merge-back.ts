@@ -13,7 +13,8 @@ const CHUNK = Buffer.alloc(1024 * 1024);
 
 /**
  * For a job that begins anew after its output was put aside. Slurmstepd has a new file open; what the job wrote
- * before comes in front of what it writes there, or where that cannot be, stays beside it.
+ * before comes in front of what it writes there, or where that cannot be, stays beside it. An output that others have
+ * open stays the file that it was: then it is what this job writes that goes beside it.
  */
 export function mergeBack({ tag, outputs, waiting }: Extract<Operation, { op: 'merge-back' }>): string[] {
   return namesOf(outputs, tag).flatMap((names) => {
@@ -34,11 +35,16 @@ function takeBack({ path, aside, made }: Names): void {
   renameSync(made, path);
 }
 
-function merge({ path, aside, beside }: Names, waiting: boolean): string[] {
+function merge({ path, shared, aside, beside }: Names, waiting: boolean): string[] {
   const place = lookAt(path);
   if (!place) {
     renameSync(aside, path);
     return [];
+  }
+  if (shared) {
+    const own = keepInSight(path, beside);
+    renameSync(aside, path);
+    return [`other jobs go on with ${path}: what this one writes from now on is in ${own}`];
   }
   const kept = lookAt(aside);
   const most = waiting ? MOST_WORDS : 0n;

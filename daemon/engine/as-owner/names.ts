@@ -5,6 +5,7 @@ import type { Output } from './protocol.ts';
 export interface Names {
   readonly path: string;
   readonly ino: string | null;
+  readonly shared: boolean;
   /** The output itself, out of slurmstepd's way. */
   readonly aside: string;
   /** What slurmstepd made in its place. */
@@ -16,8 +17,8 @@ export interface Names {
 /** StdOut and StdErr may be one file. */
 export function namesOf(outputs: readonly Output[], tag: string): Names[] {
   const unique = new Map(outputs.map((output) => [output.path, output]));
-  return [...unique.values()].map(({ path, ino }) => {
+  return [...unique.values()].map(({ path, ino, shared = false }) => {
     const hidden = join(dirname(path), `.${basename(path)}.${tag}`);
-    return { path, ino, aside: hidden, made: `${hidden}.new`, beside: `${path}.${tag}` };
+    return { path, ino, shared, aside: hidden, made: `${hidden}.new`, beside: `${path}.${tag}` };
   });
 }

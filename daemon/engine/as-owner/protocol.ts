@@ -3,6 +3,8 @@ export interface Output {
   readonly path: string;
   /** Of the file that the job had open at the dump; null where it had not. Decimal. */
   readonly ino: string | null;
+  /** Other jobs append to it too: they may have open what is there, and what was there meanwhile. */
+  readonly shared?: boolean | undefined;
 }
 
 /** A file that goes back to its length at the dump. */
@@ -11,17 +13,12 @@ export interface Rollback {
   /** Decimal. The device is no part of it: each node gives a network file system a number of its own. */
   readonly ino: string;
   readonly size: number;
-}
-
-/** Something that a restored process holds. */
-export interface Held {
-  /** Its bytes, one character each (latin1): names need not be UTF-8. */
-  readonly path: string;
-  /** As fstat has them, decimal. */
-  readonly dev: string;
-  readonly ino: string;
-  /** What it was opened for; `path`: to be there, or to be a working directory. */
-  readonly access: 'read' | 'write' | 'both' | 'path';
+  /** It was open to be appended to: others may append to it as well, and what is beyond `size` may be theirs. */
+  readonly shared: boolean;
+  /** CRIU takes it back at this size alone. */
+  readonly sized?: boolean | undefined;
+  /** Left out: it is cut. What is beyond `size` is `others`' alone, or of whom it is is `unknown`: it stays. */
+  readonly whole?: 'others' | 'unknown' | undefined;
 }
 
 /** One thing to do, with the rights of the job's owner and no others. */
@@ -51,24 +48,39 @@ export type Operation =
   /** The job is back: what slurmstepd had made is not needed any more. */
   | { readonly op: 'forget'; readonly tag: string; readonly outputs: readonly Output[] }
   /** `change: false` only says whether it could be done. */
-  | { readonly op: 'roll-back'; readonly files: readonly Rollback[]; readonly change: boolean }
-  /** Whether the owner could have opened each of these himself. */
-  | { readonly op: 'identify'; readonly held: readonly Held[] };
+  | {
+      readonly op: 'roll-back';
+      readonly tag: string;
+      readonly files: readonly Rollback[];
+      readonly change: boolean;
+    }
+  /** Whether no other job is on its way back with one of these files; busy, if one is. */
+  | {
+      readonly op: 'others-aside';
+      readonly tag: string;
+      readonly files: readonly { readonly path: string; readonly ino: string }[];
+    }
+  /** Whether the owner may bind a socket to each of the one names, and connect to those at the others. latin1. */
+  | { readonly op: 'may-bind'; readonly sockets: readonly string[]; readonly peers: readonly string[] };
 
-/** What stdin holds. The operations are done in their order; the first that fails is the last. */
-export interface Request {
+/** The first line of stdin. Each further one is an array of operations, which is answered before the next is read. */
+export interface Identity {
   readonly uid: number;
   readonly gid: number;
   /** Without `gid`. */
   readonly groups: readonly number[];
-  readonly operations: readonly Operation[];
 }
 
-/** What stdout holds. */
+/** A line of stdout. The operations are done in their order; the first that fails is the last. */
 export type Answer =
   | {
       readonly ok: true;
       /** What an admin and the owner should know, such as where something was put. */
       readonly notes: readonly string[];
     }
-  | { readonly ok: false; readonly message: string };
+  | {
+      readonly ok: false;
+      readonly message: string;
+      /** It passes. */
+      readonly busy?: boolean | undefined;
+    };

@@ -3,6 +3,9 @@ export class Refused extends Error {
   override readonly name = 'Refused';
 }
 
+/** It passes: worth another try. */
+export class Busy extends Refused {}
+
 /** The reason of a system call's failure in Node's words without its path, which the message has already. */
 export function reasonOf(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;

@@ -1,15 +1,17 @@
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, readFile, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Lanes } from '../../system/lanes.ts';
-import type { CommandResult, Exec } from '../../system/ports.ts';
-import type { Millis } from '../../vocabulary/job.ts';
+import type { Exec } from '../../system/ports.ts';
+import type { JobId } from '../../vocabulary/job.ts';
 import type { Process } from '../job/process.ts';
-import type { Staging } from './staging.ts';
+import { scratchOf } from '../job/scratch.ts';
+import { asOwner } from './as-owner-command.ts';
+import { freeIn, SPARE_BYTES, type Staging } from './staging.ts';
 
 export interface Archiver {
   readonly exec: Exec;
   readonly lanes: Lanes;
-  /** Folders whose files are carried where they are the owner's. */
+  /** As engine.yaml has them: folders whose files are carried where they are the owner's. */
   readonly scratch: readonly string[];
 }
 
@@ -18,8 +20,12 @@ export type Archived =
   | { readonly ok: true; readonly carried: readonly string[]; readonly warning: string | null }
   | { readonly ok: false; readonly message: string };
 
-/** The job is frozen meanwhile. */
-const TIMEOUT_MS: Millis = 30 * 60_000;
+export interface Archiving {
+  readonly jobId: JobId;
+  /** Absolute; what of them is to be carried besides the scratch folders. */
+  readonly paths: readonly string[];
+}
+
 const TRIES = 3;
 const MOST_LIST_BYTES = 64 * 1024 * 1024;
 const MOST_PATHS = 200_000;
@@ -33,10 +39,11 @@ export async function archiveFiles(
   archiver: Archiver,
   owner: Process,
   staging: Staging,
-  paths: readonly string[],
+  archiving: Archiving,
 ): Promise<Archived> {
+  const most = Math.max(0, (await freeIn(staging.dir)) - SPARE_BYTES);
   for (let tries = 1; ; tries++) {
-    const archived = await archiveOnce(archiver, owner, staging, paths);
+    const archived = await archiveOnce(archiver, owner, staging, { ...archiving, most });
     // Another job of the owner's may have cleared something away between the search and the packing.
     if (archived.ok || archiver.scratch.length === 0 || tries === TRIES) return archived;
   }
@@ -46,11 +53,11 @@ async function archiveOnce(
   archiver: Archiver,
   owner: Process,
   staging: Staging,
-  paths: readonly string[],
+  { jobId, paths, most }: Archiving & { readonly most: number },
 ): Promise<Archived> {
-  const found = await findScratch(archiver, owner, staging);
+  const found = await findScratch(archiver, owner, staging, jobId);
   if (!Array.isArray(found)) return found;
-  const carried = [...new Set([...paths, ...found])];
+  const carried = [...new Set([...(await foldersAbove(owner, paths)), ...paths, ...found])];
   if (carried.length > MOST_PATHS)
     return { ok: false, message: `more than ${MOST_PATHS} node-local files are to be carried` };
   const list = join(staging.work, 'carry');
@@ -67,7 +74,7 @@ async function archiveOnce(
     '--verbatim-files-from',
     '--files-from=-',
   ];
-  const result = await asOwner(archiver, owner, staging, tar, { input: list, output: staging.archive });
+  const result = await asOwner(archiver, owner, staging, tar, { input: list, output: staging.archive, most });
   const said = (await readFile(join(staging.work, 'archive.log'), 'latin1').catch(() => '')).replace(
     /[^ -~]/g,
     ' ',
@@ -76,10 +83,11 @@ async function archiveOnce(
   if (result.ok) return { ok: true, carried, warning: null };
   if (result.why === 'exit' && result.exitCode === 1)
     return { ok: true, carried, warning: said.slice(0, 500) };
-  return {
-    ok: false,
-    message: `the node-local files cannot be packed: ${result.message}: ${said.slice(-500)}`,
-  };
+  const tooBig = (await sizeOf(staging.archive)) >= most;
+  const why = tooBig
+    ? `they do not fit on this node's disk beside what has to stay free`
+    : `${result.message}: ${said.slice(-500)}`;
+  return { ok: false, message: `the node-local files cannot be packed: ${why}` };
 }
 
 /** What the owner has in the scratch folders, without leaving their file systems, as the owner sees it. */
@@ -87,12 +95,13 @@ async function findScratch(
   archiver: Archiver,
   owner: Process,
   staging: Staging,
+  jobId: JobId,
 ): Promise<string[] | Extract<Archived, { ok: false }>> {
   if (archiver.scratch.length === 0) return [];
   const output = join(staging.work, 'scratch');
   const find = [
     '/usr/bin/find',
-    ...archiver.scratch,
+    ...scratchOf(archiver.scratch, jobId),
     '-xdev',
     '-user',
     String(owner.uids[0]),
@@ -100,11 +109,13 @@ async function findScratch(
     '-print0',
   ];
   // Folders of others that the owner may not read make find fail, and do not matter.
-  const result = await asOwner(archiver, owner, staging, find, { input: '/dev/null', output });
+  const most = MOST_LIST_BYTES;
+  const result = await asOwner(archiver, owner, staging, find, { input: '/dev/null', output, most });
+  if ((await sizeOf(output)) >= most)
+    return { ok: false, message: 'the scratch folders hold too many files' };
   if (!result.ok && result.why !== 'exit')
     return { ok: false, message: `the scratch folders cannot be searched: ${result.message}` };
   const list = await readFile(output);
-  if (list.length > MOST_LIST_BYTES) return { ok: false, message: 'the scratch folders hold too many files' };
   const paths = list.toString('utf8').split('\0').slice(0, -1);
   const bad = paths.find((path) => path.includes('\ufffd') || path.length > 4096);
   if (bad !== undefined)
@@ -112,36 +123,27 @@ async function findScratch(
       ok: false,
       message: `${JSON.stringify(bad.slice(0, 200))} in a scratch folder: its name is not UTF-8`,
     };
+  // A folder of all jobs is there on every node; one of this job's own may not be.
   return paths.filter((path) => !archiver.scratch.includes(path));
 }
 
-/** Files of root's are opened before the rights are given up: the owner gets them as standard input and output. */
-const SCRIPT = 'in=$1 out=$2 log=$3; shift 3; exec "$@" <"$in" >"$out" 2>"$log"';
+async function sizeOf(path: string): Promise<number> {
+  return (await stat(path)).size;
+}
 
-function asOwner(
-  { exec, lanes }: Archiver,
-  owner: Process,
-  staging: Staging,
-  argv: readonly string[],
-  { input, output }: { readonly input: string; readonly output: string },
-): Promise<CommandResult> {
-  const groups = owner.groups.length > 0 ? [`--groups=${owner.groups.join(',')}`] : ['--clear-groups'];
-  const become = [
-    '/usr/bin/setpriv',
-    `--reuid=${owner.uids[0]}`,
-    `--regid=${owner.gid}`,
-    ...groups,
-    '--no-new-privs',
-    '--inh-caps=-all',
-    '--',
-  ];
-  const log = join(staging.work, 'archive.log');
-  return lanes.with((lane) =>
-    exec.run({
-      kind: `archive-${lane}`,
-      file: '/bin/sh',
-      args: ['-c', `umask 077; ${SCRIPT}`, 'sh', input, output, log, ...become, ...argv],
-      timeoutMs: TIMEOUT_MS,
-    }),
-  );
+/**
+ * The folders on the way to these paths that are the owner's, outermost first: tar would make them otherwise, with a
+ * mode of its own. What this finds is packed with the owner's rights, so nothing hangs on it.
+ */
+async function foldersAbove(owner: Process, paths: readonly string[]): Promise<string[]> {
+  const above = new Set<string>();
+  for (const path of paths)
+    for (let folder = dirname(path); folder !== '/' && !above.has(folder); folder = dirname(folder))
+      above.add(folder);
+  const own: string[] = [];
+  for (const folder of above) {
+    const there = await lstat(folder).catch(() => null);
+    if (there?.isDirectory() && there.uid === owner.uids[0]) own.push(folder);
+  }
+  return own.sort((a, b) => a.length - b.length);
 }

@@ -1,32 +1,75 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { PassThrough } from 'node:stream';
+import { readFileSync } from 'node:fs';
+import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { constants, createZstdCompress } from 'node:zlib';
+import { promisify } from 'node:util';
+import { constants, crc32, createZstdCompress, zstdCompress, zstdCompressSync } from 'node:zlib';
+import { blocksOf } from './blocks.ts';
+import { copyFile } from './copy-file.ts';
+import { FlushedFile } from './flushed-file.ts';
+
+/** A file of a checkpoint, sizes in bytes. */
+export interface StoredFile {
+  readonly bytes: number;
+  readonly storedBytes: number;
+  /** Of what is stored as it is: zstd has a checksum of its own. */
+  readonly crc32?: number;
+}
 
 const CHUNK = 1024 * 1024;
+/** Most of CRIU's images are some hundred bytes: for those a stream costs more than what goes through it. */
+const WHOLE_BYTES = CHUNK;
+
+/** Level 1: the bytes have to get to a file system, not into an archive. */
+const PARAMS = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 };
+const packed = promisify(zstdCompress);
 
 /**
  * Copies a file, compressed by zstd with a checksum, or as it is. One file keeps one thread busy at most. Rejects
- * with the file system's error; never replaces anything. Returns the sizes in bytes.
+ * with the file system's error; never replaces anything.
  */
-export async function storeFile(
+export function storeFile(
   from: string,
   to: string,
   compress: 'zstd' | 'none',
   signal?: AbortSignal,
-): Promise<{ bytes: number; storedBytes: number }> {
+): Promise<StoredFile> {
+  return compress === 'none' ? copyFile(from, to, signal) : pack(from, to, signal);
+}
+
+/**
+ * The same for a file of at most some ten kilobytes, most of CRIU's images: reading it and compressing it on the spot
+ * takes less than Node's threads do to begin. Everybody waits for that, so never from a file system that may hang.
+ */
+export async function storeTiny(from: string, to: string, compress: 'zstd' | 'none'): Promise<StoredFile> {
+  const content = readFileSync(from);
+  const stored = compress === 'zstd' ? zstdCompressSync(content, { params: PARAMS }) : content;
+  await writeFile(to, stored, { flag: 'wx', mode: 0o600 });
+  const sizes = { bytes: content.length, storedBytes: stored.length };
+  return compress === 'zstd' ? sizes : { ...sizes, crc32: crc32(content) };
+}
+
+async function pack(from: string, to: string, signal: AbortSignal | undefined): Promise<StoredFile> {
   const { size } = await stat(from);
-  const squeeze =
-    compress === 'none'
-      ? new PassThrough({ highWaterMark: CHUNK })
-      : createZstdCompress({
-          chunkSize: CHUNK,
-          // Level 1: the bytes have to get to a file system, not into an archive.
-          params: { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 },
-        });
-  const source = createReadStream(from, { highWaterMark: CHUNK });
-  const target = createWriteStream(to, { flags: 'wx', mode: 0o600, highWaterMark: CHUNK });
-  await pipeline(source, squeeze, target, signal ? { signal } : {});
-  return { bytes: size, storedBytes: (await stat(to)).size };
+  if (size > WHOLE_BYTES) return packStream(from, to, signal);
+  const content = await readFile(from);
+  const stored = await packed(content, { params: PARAMS });
+  await writeFile(to, stored, { flag: 'wx', mode: 0o600 });
+  return { bytes: content.length, storedBytes: stored.length };
+}
+
+async function packStream(from: string, to: string, signal: AbortSignal | undefined): Promise<StoredFile> {
+  await using source = await open(from, 'r');
+  // A block is the reader's again once the next one is asked for: none may wait in line for the thread.
+  const options = { chunkSize: CHUNK, params: PARAMS, writableHighWaterMark: 1 };
+  const squeeze = createZstdCompress(options);
+  const target = await FlushedFile.create(to);
+  try {
+    const write = async (chunks: AsyncIterable<Buffer>) => {
+      for await (const chunk of chunks) await target.write(chunk);
+    };
+    await pipeline(blocksOf(source, signal), squeeze, write, signal ? { signal } : {});
+  } finally {
+    await target.close();
+  }
+  return { bytes: squeeze.bytesWritten, storedBytes: target.written };
 }

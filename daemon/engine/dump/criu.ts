@@ -1,13 +1,39 @@
+import { stat } from 'node:fs/promises';
 import type { Exec } from '../../system/ports.ts';
 
 /** Where CRIU's own helpers are besides it (nft, iptables). */
 export const CRIU_ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
 
-/** For example `4.1.1`; or why there is no CRIU to work with. */
-export async function criuVersion(
-  exec: Exec,
-  criu: string,
-): Promise<{ ok: true; version: string } | { ok: false; message: string }> {
+export type CriuVersion =
+  | { readonly ok: true; readonly version: string }
+  | { readonly ok: false; readonly message: string };
+
+/** By the program's path, what was there when it was asked. */
+const known = new WeakMap<Exec, Map<string, { readonly stamp: string; readonly version: string }>>();
+
+/**
+ * For example `4.1.1`; or why there is no CRIU to work with. A program is asked once: another one in its place (an
+ * upgrade) is asked again.
+ */
+export async function criuVersion(exec: Exec, criu: string): Promise<CriuVersion> {
+  const stamp = await stampOf(criu);
+  const all = known.get(exec) ?? new Map();
+  known.set(exec, all);
+  const before = all.get(criu);
+  if (before?.stamp === stamp && stamp !== null) return { ok: true, version: before.version };
+  const asked = await askVersion(exec, criu);
+  // Replaced while it was asked, it may have been either that answered.
+  if (asked.ok && stamp !== null && stamp === (await stampOf(criu)))
+    all.set(criu, { stamp, version: asked.version });
+  return asked;
+}
+
+async function stampOf(program: string): Promise<string | null> {
+  const there = await stat(program, { bigint: true }).catch(() => null);
+  return there && [there.dev, there.ino, there.size, there.mtimeNs, there.ctimeNs].join();
+}
+
+async function askVersion(exec: Exec, criu: string): Promise<CriuVersion> {
   const result = await exec.run({
     kind: 'criu-version',
     file: criu,

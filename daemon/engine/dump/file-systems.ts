@@ -1,3 +1,4 @@
+import { KERNELS } from '../job/kernel-file.ts';
 import type { Mount } from '../job/mounts.ts';
 
 export interface Device {
@@ -11,7 +12,9 @@ export type Reach =
   | 'shared'
   /** Only this node has it. */
   | 'local'
-  /** The kernel makes it up (procfs and its kin): nothing to carry, nothing to roll back. */
+  /** The kernel makes it up, and goes by who opened it: nothing to carry, nothing to roll back. */
+  | 'kernel'
+  /** The kernel makes it up for whoever uses it (terminals, devices): the same. */
   | 'pseudo';
 
 export type ReachOf = (dev: Device, path: string | null) => Reach;
@@ -19,8 +22,7 @@ export type ReachOf = (dev: Device, path: string | null) => Reach;
 /** File systems that several nodes mount, by the names of their kernel modules. */
 const NETWORK =
   /^(nfs|nfs4|lustre|gpfs|beegfs|ceph|cifs|smb3|smbfs|glusterfs|9p|afs|ocfs2|gfs2|pvfs2|orangefs|panfs|wekafs|virtiofs|dvs|quobyte|bwfs|mapr|fuse|fuse\..+)$/;
-const PSEUDO =
-  /^(proc|sysfs|cgroup|cgroup2|devpts|mqueue|debugfs|tracefs|securityfs|bpf|pstore|efivarfs|configfs|fusectl|binfmt_misc|autofs|nsfs|devtmpfs)$/;
+const PSEUDO = /^(devpts|mqueue|fusectl|autofs|nsfs|devtmpfs)$/;
 
 /**
  * Tells files of shared file systems from those of this node, by its mount table. What lies on the device of
@@ -36,6 +38,7 @@ export function reachOf(mounts: readonly Mount[], sharedDevice: Device): ReachOf
     if (name(dev) === store) return 'shared';
     const type = byDevice.get(name(dev)) ?? byDepth.find(({ target }) => isUnder(path, target))?.type ?? '';
     if (NETWORK.test(type)) return 'shared';
+    if (KERNELS.test(type)) return 'kernel';
     return PSEUDO.test(type) ? 'pseudo' : 'local';
   };
 }

@@ -1,6 +1,8 @@
 import { constants } from 'node:fs';
+import { accessOf, isOwnersToRead, processFile, whyNotAsRoot } from '../job/kernel-file.ts';
 import type { Manifest } from '../manifest.ts';
 import { deviceNumber, type ReachOf } from './file-systems.ts';
+import { Momentary } from './momentary.ts';
 import { type RecordEntry, readRecord } from './record.ts';
 
 /** What a dump's record says that a restore has to see to. */
@@ -28,15 +30,26 @@ const MOST_FILES = 200_000;
 export async function openedFiles(record: string, reachOf: ReachOf): Promise<OpenedFiles> {
   const rollBack = new Map<string, Manifest['files'][number]>();
   const local = new Map<string, LocalFile>();
+  const sized = new Set<string>();
+  const processes = new Set<number>();
+  const ofProcesses: RecordEntry[] = [];
   await readRecord(record, (entry) => {
+    processes.add(entry.pid);
     if (entry.deleted || !holdsContent(entry)) return;
     const reach = reachOf(entry.dev, entry.path);
-    const written = entry.kind === 'fd' && (entry.flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0;
+    const access = entry.kind === 'fd' ? accessOf(entry.flags) : 'path';
+    const written = access === 'write' || access === 'both';
+    if (reach === 'kernel') {
+      mustBeReopened(entry);
+      ofProcesses.push(entry);
+      return;
+    }
+    if (reach === 'shared' && holdsToSize(entry)) sized.add(keyOf(entry));
     if (reach === 'pseudo' || (reach === 'shared' && !written)) return;
     const path = nameOf(entry);
     const [dev, ino] = [deviceNumber(entry.dev), entry.ino];
     if (reach === 'shared') {
-      const key = `${dev}:${ino}`;
+      const key = keyOf(entry);
       const append = (entry.flags & constants.O_APPEND) !== 0 && (rollBack.get(key)?.append ?? true);
       rollBack.set(key, { path, ino, dev, size: entry.size, append });
     } else if (written ? !local.get(path)?.written : !local.has(path)) {
@@ -45,7 +58,43 @@ export async function openedFiles(record: string, reachOf: ReachOf): Promise<Ope
     if (rollBack.size + local.size > MOST_FILES)
       throw new Error(`the job has more than ${MOST_FILES} files open`);
   });
-  return { rollBack: [...rollBack.values()], local: [...local.values()] };
+  for (const entry of ofProcesses) mustBeOfTheJob(entry, processes);
+  const files = [...rollBack].map(([key, file]) => ({ ...file, sized: sized.has(key) }));
+  return { rollBack: files, local: [...local.values()] };
+}
+
+/** By inode: two names may be of one file. */
+const keyOf = ({ dev, ino }: RecordEntry): string => `${deviceNumber(dev)}:${ino}`;
+
+/** Whether CRIU takes the file back by this only at the size of the dump (`should_check_size` in its files-reg.c). */
+function holdsToSize({ kind, flags }: RecordEntry): boolean {
+  const isAppendOnly = accessOf(flags) === 'write' && (flags & constants.O_APPEND) !== 0;
+  return kind !== 'fd' || !isAppendOnly;
+}
+
+/** What the look at the restored job (`start/check.ts`) would refuse is refused while the job runs. */
+function mustBeReopened(entry: RecordEntry): void {
+  const { path, mode } = entry;
+  if (path === null || entry.kind !== 'fd') return;
+  const isFolder = (mode & constants.S_IFMT) === constants.S_IFDIR;
+  const access = accessOf(entry.flags);
+  const why = isFolder ? null : whyNotAsRoot(path, access);
+  if (why !== null)
+    throw new Error(`the job has ${JSON.stringify(path)} open, and could not get it back: ${why}`);
+  const of = processFile(path);
+  if (of && access !== 'path' && (mode & constants.S_IROTH) === 0 && !isOwnersToRead(of, isFolder))
+    throw new Error(
+      `the job has ${JSON.stringify(path)} open, and could not get it back: it is not for everybody`,
+    );
+}
+
+/** On the next node the job is alone in its pid namespace, but for pid 1. */
+function mustBeOfTheJob({ path }: RecordEntry, processes: ReadonlySet<number>): void {
+  const of = path === null ? null : processFile(path);
+  if (of && of.pid !== 1 && !processes.has(of.pid))
+    throw new Momentary(
+      `the job was looking at a process of somebody else's (${JSON.stringify(path)}), which is on this node alone`,
+    );
 }
 
 /** Regular files, and the folders that a process is in or holds: pipes, sockets and devices hold nothing. */

@@ -1,15 +1,13 @@
-import { mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Clock } from '../../system/ports.ts';
 import type { CheckpointKind, EpochMs } from '../../vocabulary/job.ts';
 import type { RunningJob } from '../job/find-job.ts';
 import { MANIFEST_VERSION, type Manifest } from '../manifest.ts';
-import type { Found, Pending, Store } from '../ports.ts';
-import { storeFile } from './compress.ts';
+import type { Found, Store } from '../ports.ts';
 import { RESTORE_OPTIONS } from './criu-arguments.ts';
 import type { Machine } from './machine.ts';
 import type { OpenedFiles } from './opened-files.ts';
 import type { Staging } from './staging.ts';
+import { type Stored, storeAll } from './store-all.ts';
 
 /** What was taken of a job, on this node's disk. */
 export interface Taken {
@@ -32,51 +30,33 @@ export interface Publisher {
   readonly clock: Clock;
   readonly clusterId: string;
   readonly node: string;
+  /** `zstd`: where it makes files smaller. */
   readonly compress: 'zstd' | 'none';
   readonly machine: () => Promise<Machine>;
 }
 
 /** Brings it to the shared file system, where it appears as a whole. After a rejection nothing of it is left there. */
 export async function publish(publisher: Publisher, taken: Taken, signal: AbortSignal): Promise<Found> {
+  // Many CPUs take the kernel long to tell of.
+  const machine = publisher.machine();
+  machine.catch(() => undefined);
   const pending = await publisher.store.begin(taken.job.facts.jobId, taken.actionId);
   try {
-    const stored = await storeAll(pending, taken, publisher.compress, signal);
-    return await pending.publish(manifestOf(publisher, taken, stored, await publisher.machine()));
+    const stored = await storeAll(pending.dir, taken, publisher.compress, signal);
+    return await pending.publish(manifestOf(publisher, taken, stored, await machine));
   } catch (error) {
     await pending.discard();
     throw error;
   }
 }
 
-type Stored = Pick<Manifest, 'images' | 'archive'>;
-
-async function storeAll(
-  pending: Pending,
-  { staging, criuVersion, carried }: Taken,
-  compress: 'zstd' | 'none',
-  signal: AbortSignal,
-): Promise<Stored> {
-  const suffix = compress === 'zstd' ? '.zst' : '';
-  const images: Manifest['images'][number][] = [];
-  await mkdir(join(pending.dir, 'images'), { mode: 0o700 });
-  for (const name of criuVersion === null ? [] : (await readdir(staging.images)).sort()) {
-    const target = join(pending.dir, 'images', `${name}${suffix}`);
-    images.push({ name, ...(await storeFile(join(staging.images, name), target, compress, signal)) });
-  }
-  await storeFile(staging.record, join(pending.dir, 'record.zst'), 'zstd', signal);
-  if (carried === null) return { images, archive: null };
-  const name = `local.tar${suffix}`;
-  const { storedBytes } = await storeFile(staging.archive, join(pending.dir, name), compress, signal);
-  return { images, archive: { name, bytes: storedBytes } };
-}
-
 /** Text of the user's own, cut where a manifest takes no more. */
 export const asWord = (text: string): string => text.slice(0, 1024);
 
 function manifestOf(
-  { clock, clusterId, node, compress }: Publisher,
+  { clock, clusterId, node }: Publisher,
   taken: Taken,
-  { images, archive }: Stored,
+  { compress, images, archive }: Stored,
   machine: Machine,
 ): Manifest {
   const { facts, tree, output } = taken.job;

@@ -11,6 +11,8 @@ export interface Staging extends AsyncDisposable {
   readonly record: string;
   /** The job's node-local files, where they are carried. */
   readonly archive: string;
+  /** For another try. */
+  empty(): Promise<void>;
 }
 
 /** The parent of all staging folders. */
@@ -20,17 +22,20 @@ export const stagingRoot = (workDir: string): string => join(workDir, 'dump');
 export async function makeStaging(workDir: string, actionId: string): Promise<Staging> {
   const dir = join(stagingRoot(workDir), actionId);
   const [images, work] = [join(dir, 'images'), join(dir, 'work')];
+  async function make(): Promise<void> {
+    for (const folder of [dir, images, work]) await mkdir(folder, { mode: 0o700 });
+  }
+  const remove = () => rm(dir, { recursive: true, force: true });
   await mkdir(stagingRoot(workDir), { recursive: true, mode: 0o700 });
-  await mkdir(dir, { mode: 0o700 });
-  await mkdir(images, { mode: 0o700 });
-  await mkdir(work, { mode: 0o700 });
+  await make();
   return {
     dir,
     images,
     work,
     record: join(dir, 'record'),
     archive: join(dir, 'local.tar'),
-    [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }),
+    empty: () => remove().then(make),
+    [Symbol.asyncDispose]: remove,
   };
 }
 
@@ -42,9 +47,17 @@ export async function listStaging(workDir: string): Promise<string[]> {
   });
 }
 
+/** Of what the disk of the node itself has free: the rest is for others. */
+export const SPARE_BYTES = 256 * 1024 * 1024;
+
 /** Bytes that root may still write on the disk below `workDir`. */
 export async function freeBytes(workDir: string): Promise<number> {
   await mkdir(stagingRoot(workDir), { recursive: true, mode: 0o700 });
-  const { bavail, bsize } = await statfs(stagingRoot(workDir));
+  return freeIn(stagingRoot(workDir));
+}
+
+/** The same, of the file system of a folder that is there. */
+export async function freeIn(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
   return bavail * bsize;
 }

@@ -73,7 +73,8 @@ test.runIf(isRoot).each(['truncate', 'append'] as const)(
     expect(await job.act('put-back')).toEqual(DONE);
     const rollBack = {
       op: 'roll-back',
-      files: [{ ...output, ino: output.ino!, size: job.size }],
+      tag: TAG,
+      files: [{ ...output, ino: output.ino!, size: job.size, shared: false }],
       change: true,
     } as const;
     expect(await doIt(rollBack)).toEqual(DONE);
@@ -301,3 +302,44 @@ test.runIf(isRoot)('a name that is too long to be put aside is an error', async 
     message: expect.stringMatching(/name is too long/),
   });
 });
+
+test.runIf(isRoot)(
+  'what another job opened in the place of a common output stays in sight, though it is empty yet',
+  async () => {
+    using job = new Job();
+    job.outputs[0] = { ...job.outputs[0]!, shared: true };
+    await job.act('set-aside');
+    job.stepdOpens('append');
+    await job.act('put-back');
+    expect(await job.act('forget')).toEqual({
+      ok: true,
+      notes: [expect.stringMatching(/a job that opened .*out while .* writes to .*out\.ckptd-7\.2$/)],
+    });
+    job.writes('of a third job\n');
+    expect(job.folder.text(`out.${TAG}`)).toBe('of a third job\n');
+    expect(inoOf(job.folder.at('out'))).toBe(job.outputs[0]!.ino);
+  },
+);
+
+test.runIf(isRoot).each([true, false])(
+  'a common output that other jobs have open stays theirs when this one begins anew, put back before: %s',
+  async (back) => {
+    using job = new Job();
+    const { path, ino } = job.outputs[0]!;
+    job.outputs[0] = { path, ino, shared: true };
+    const other = openSync(path, 'a');
+    await job.act('set-aside');
+    job.stepdOpens('truncate');
+    if (back) await job.act('put-back');
+    expect(await job.act('merge-back')).toEqual({
+      ok: true,
+      notes: [expect.stringMatching(/other jobs go on with .*out: .* in .*out\.ckptd-7\.2$/)],
+    });
+    writeSync(other, 'of another\n');
+    closeSync(other);
+    job.writes('anew 1\n');
+    expect(job.folder.names()).toEqual(['out', `out.${TAG}`]);
+    expect(job.folder.text('out')).toBe('line 1\nline 2\nlate\nof another\n');
+    expect(job.folder.text(`out.${TAG}`)).toBe('anew 1\n');
+  },
+);

@@ -23,6 +23,9 @@ const owner = {
   nsPids: [1],
   privateBytes: 0,
   sharedBytes: 0,
+  inheritable: 0n,
+  permitted: 0n,
+  noNewPrivs: false,
 };
 
 describe.skipIf(process.getuid?.() !== 0)('as the owner (needs root)', () => {
@@ -40,7 +43,27 @@ describe.skipIf(process.getuid?.() !== 0)('as the owner (needs root)', () => {
   afterEach(() => rm(dir, { recursive: true }));
 
   const pack = (paths: readonly string[], scratch: readonly string[] = []) =>
-    archiveFiles({ exec: systemExec(), lanes: new Lanes(), scratch }, owner, staging, paths);
+    archiveFiles({ exec: systemExec(), lanes: new Lanes(), scratch }, owner, staging, { jobId: 7, paths });
+
+  test('a disk that is too small for them ends the packing, not the node', async () => {
+    const disk = join(dir, 'disk');
+    await mkdir(disk);
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=260m,mode=755', 'tmpfs', disk]);
+    try {
+      const archiver = { exec: systemExec(), lanes: new Lanes(), scratch: [] };
+      const packThere = async (path: string) => {
+        await using there = await makeStaging(disk, 'a');
+        return await archiveFiles(archiver, owner, there, { jobId: 7, paths: [path] });
+      };
+      expect(await packThere(await own('big', 'x'.repeat(8 * 1024 * 1024)))).toEqual({
+        ok: false,
+        message: expect.stringContaining('do not fit'),
+      });
+      expect(await packThere(await own('small', 'x'))).toMatchObject({ ok: true });
+    } finally {
+      await run('umount', [disk]);
+    }
+  });
 
   async function own(name: string, text: string, mode = 0o600): Promise<string> {
     const path = join(local, name);
@@ -67,9 +90,24 @@ describe.skipIf(process.getuid?.() !== 0)('as the owner (needs root)', () => {
     await writeFile(join(local, 'of-root'), 'not theirs', { mode: 0o644 });
     const answer = await pack([join(local, 'plain'), join(local, 'sub')], [local]);
     expect(answer).toMatchObject({ ok: true, warning: null });
-    const wanted = [...names, 'sub', 'sub/deep'].map((name) => `${local}/${name}`);
+    const wanted = [local, ...[...names, 'sub', 'sub/deep'].map((name) => `${local}/${name}`)];
     expect(answer.ok && [...answer.carried].sort()).toEqual(wanted.sort());
-    expect((await packed()).sort()).toEqual([...names, 'sub/', 'sub/deep'].map((name) => `/${name}`).sort());
+    expect((await packed()).sort()).toEqual(
+      ['', ...names, 'sub/', 'sub/deep'].map((name) => `/${name}`).sort(),
+    );
+  });
+
+  test('the folders on the way to a file where they are the owner’s, and a scratch folder of the job’s own', async () => {
+    for (const folder of ['a', 'a/b', '7', '8']) {
+      await mkdir(join(local, folder));
+      await chown(join(local, folder), OWNER, OWNER);
+    }
+    const file = await own('a/b/file', 'open');
+    await own('7/mine', 'of this job');
+    await own('8/other', 'of another job of theirs');
+    await chown(local, 0, 0);
+    expect(await pack([file], [join(local, '%j')])).toMatchObject({ ok: true });
+    expect(await packed()).toEqual(['/a/', '/a/b/', '/a/b/file', '/7/', '/7/mine']);
   });
 
   test('nothing that the owner may not read, by whatever name', async () => {
@@ -96,7 +134,7 @@ describe.skipIf(process.getuid?.() !== 0)('as the owner (needs root)', () => {
     await run('mkfifo', [path]);
     await chown(path, OWNER, OWNER);
     expect(await pack([path])).toMatchObject({ ok: true });
-    expect(await packed()).toEqual(['/fifo']);
+    expect(await packed()).toEqual(['/', '/fifo']);
   });
 
   test('a file that went away meanwhile fails, and says which', async () => {

@@ -21,7 +21,7 @@ test('by the device', () => {
   expect(on(52)).toBe('shared');
   expect(on(51)).toBe('local');
   expect(on(54)).toBe('local');
-  expect(on(53)).toBe('pseudo');
+  expect(on(53)).toBe('kernel');
   expect(reach({ major: 254, minor: 0 }, '/shared/a')).toBe('shared');
 });
 

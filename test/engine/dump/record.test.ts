@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Momentary } from '../../../daemon/engine/dump/momentary.ts';
 import { openedFiles } from '../../../daemon/engine/dump/opened-files.ts';
 import { parseEntry, type RecordEntry, readRecord } from '../../../daemon/engine/dump/record.ts';
 
@@ -38,7 +39,7 @@ async function opened(text: string) {
   const path = join(dir, crypto.randomUUID());
   await writeFile(path, whole(text));
   return openedFiles(path, ({ major }, name) =>
-    major === 254 ? 'shared' : name?.startsWith('/proc/') ? 'pseudo' : 'local',
+    major === 254 ? 'shared' : name?.startsWith('/proc/') ? 'kernel' : 'local',
   );
 }
 
@@ -99,6 +100,7 @@ test('what is rolled back: shared, open for writing, each file once', async () =
       dev: '65024',
       size: 24,
       append: true,
+      sized: false,
     },
   ]);
   const two = 'fd 1 1 2001 254:0 5 10 100644 2 /s/a\nfd 2 1 2 254:0 5 10 100644 2 /s/link\n';
@@ -122,10 +124,44 @@ test('pipes, sockets, devices, deleted and made-up files are nobody’s business
     'fd 1 4 2 0:9 98 0 140777 1 socket:[98]',
     'fd 1 5 2 0:6 4 0 20666 1 /dev/null',
     'fd-deleted 1 6 2 254:0 4 10 100600 0 /shared/gone',
-    'fd 1 7 1 0:22 4 0 100644 1 /proc/1/oom_score_adj',
+    'fd 1 7 0 0:22 4 0 100644 1 /proc/1/oom_score_adj',
     'fd 1 8 1 254:0 7 0 10644 1 /shared/fifo',
   ];
   expect(await opened(`${text.join('\n')}\n`)).toEqual({ rollBack: [], local: [] });
+});
+
+const PROC = (access: string, mode: string, path: string) => `fd 70 3 ${access} 0:22 4 0 ${mode} 1 ${path}\n`;
+
+test('what procfs tells of the job itself, or of the node, is as good there', async () => {
+  const text = [
+    PROC('0', '40500', '/proc/70/fd'),
+    PROC('0', '100444', '/proc/70/task/71/maps'),
+    PROC('0', '100400', '/proc/70/environ'),
+    PROC('0', '100444', '/proc/70/net/dev'),
+    PROC('0', '100444', '/proc/meminfo'),
+    PROC('0', '100444', '/proc/1/stat'),
+    'cwd 70 0:22 4 40555 /proc/70\n',
+    // Of a process whose own lines come later.
+    PROC('0', '100444', '/proc/72/stat'),
+    'exe 72 8:1 1 100755 /usr/bin/sleep\n',
+  ];
+  expect((await opened(text.join(''))).rollBack).toEqual([]);
+});
+
+test.each([
+  ['written', PROC('2', '100644', '/proc/70/uid_map'), 'it is open for writing'],
+  ['shown to root', PROC('0', '100444', '/proc/kallsyms'), 'it would show the job what it shows root'],
+  ['not for everybody', PROC('0', '100600', '/proc/70/mem'), 'it is not for everybody'],
+])('what the kernel makes up and is %s would be refused at the restore: it is here', async (_, line, why) => {
+  const saved = opened(line);
+  await expect(saved).rejects.toThrow(why);
+  await expect(saved).rejects.not.toBeInstanceOf(Momentary);
+});
+
+test('a look at a process of somebody else’s is of a moment', async () => {
+  const saved = opened(PROC('0', '100444', '/proc/99/stat'));
+  await expect(saved).rejects.toBeInstanceOf(Momentary);
+  await expect(saved).rejects.toThrow('"/proc/99/stat"');
 });
 
 test('a file that could not be named is an error, not a guess', async () => {
@@ -137,4 +173,24 @@ test('a file that could not be named is an error, not a guess', async () => {
 test('100,000 descriptors', async () => {
   const many = Array.from({ length: 100_000 }, (_, i) => `fd 1 ${i} 1 254:0 ${i} 10 100644 1 /shared/${i}\n`);
   expect((await opened(many.join(''))).rollBack).toHaveLength(100_000);
+});
+
+test.each([
+  ['only appended to', 'fd 7 1 102001', false],
+  ['appended to and read by one descriptor', 'fd 7 1 102002', true],
+  ['read by another one', 'fd 7 1 102001|fd 7 3 100000', true],
+  ['read by another one, listed first', 'fd 7 0 100000|fd 7 1 102001', true],
+  ['written to elsewhere', 'fd 7 1 102001|fd 7 3 100001', true],
+])('a file that is %s: whether CRIU holds it to its size is noted', async (_, held, sized) => {
+  const text = held
+    .split('|')
+    .map((entry) => `${entry} 254:0 9 24 100644 1 /shared/log\n`)
+    .join('');
+  expect((await opened(text)).rollBack).toEqual([expect.objectContaining({ path: '/shared/log', sized })]);
+});
+
+test('a file that is mapped as well is held to its size', async () => {
+  const text =
+    'fd 7 1 102001 254:0 9 24 100644 1 /shared/log\nmap 7 1000-2000 254:0 9 24 100644 /shared/log\n';
+  expect((await opened(text)).rollBack).toEqual([expect.objectContaining({ sized: true })]);
 });

@@ -1,0 +1,48 @@
+import { join } from 'node:path';
+import type { Lanes } from '../../system/lanes.ts';
+import type { CommandResult, Exec } from '../../system/ports.ts';
+import type { Millis } from '../../vocabulary/job.ts';
+import type { Process } from '../job/process.ts';
+import type { Staging } from './staging.ts';
+
+/** The job is frozen meanwhile. */
+const TIMEOUT_MS: Millis = 10 * 60_000;
+/** Of `ulimit -f` in POSIX. */
+const BLOCK_BYTES = 512;
+
+/**
+ * Files of root's are opened before the rights are given up: the owner gets them as standard input and output. They
+ * might fill them from outside by the descriptors, so their size has a limit.
+ */
+const SCRIPT =
+  'umask 077; most=$1 in=$2 out=$3 log=$4; shift 4; ulimit -c 0; ulimit -f "$most"; exec "$@" <"$in" >"$out" 2>"$log"';
+
+/** Runs a program with the rights of the job's owner; at `most` bytes of output it is ended by SIGXFSZ. */
+export function asOwner(
+  { exec, lanes }: { readonly exec: Exec; readonly lanes: Lanes },
+  owner: Process,
+  staging: Staging,
+  argv: readonly string[],
+  { input, output, most }: { readonly input: string; readonly output: string; readonly most: number },
+): Promise<CommandResult> {
+  const groups = owner.groups.length > 0 ? [`--groups=${owner.groups.join(',')}`] : ['--clear-groups'];
+  const become = [
+    '/usr/bin/setpriv',
+    `--reuid=${owner.uids[0]}`,
+    `--regid=${owner.gid}`,
+    ...groups,
+    '--no-new-privs',
+    '--inh-caps=-all',
+    '--',
+  ];
+  const blocks = String(Math.floor(most / BLOCK_BYTES));
+  const log = join(staging.work, 'archive.log');
+  return lanes.with((lane) =>
+    exec.run({
+      kind: `archive-${lane}`,
+      file: '/bin/sh',
+      args: ['-c', SCRIPT, 'sh', blocks, input, output, log, ...become, ...argv],
+      timeoutMs: TIMEOUT_MS,
+    }),
+  );
+}

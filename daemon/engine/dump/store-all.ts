@@ -1,0 +1,106 @@
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { atOnce } from '../../system/at-once.ts';
+import { within } from '../../system/within.ts';
+import type { Millis } from '../../vocabulary/job.ts';
+import type { Manifest } from '../manifest.ts';
+import { type StoredFile, storeFile, storeTiny } from './compress.ts';
+import { moveFile } from './copy-file.ts';
+import { packs, type Sample } from './packs.ts';
+import type { Taken } from './publish.ts';
+
+/** What the manifest says of a checkpoint's files. */
+export type Stored = Pick<Manifest, 'compress' | 'images' | 'archive'>;
+
+interface File extends Sample {
+  readonly name: string;
+}
+
+const AT_ONCE = 8;
+const SMALL_BYTES = 1024 * 1024;
+const TINY_BYTES = 64 * 1024;
+const isSmall = ({ bytes }: File): boolean => bytes < SMALL_BYTES;
+
+/** A job may stand frozen meanwhile. As slow as a file system may be that takes part in this. */
+const AT_LEAST_MS: Millis = 30_000;
+const BYTES_PER_MS = (20 * 1024 * 1024) / 1000;
+
+/**
+ * Brings what was dumped into the folder of a pending checkpoint. `wanted: 'zstd'` is followed where it makes files
+ * smaller. What is stored as it is may be missing in the staging folder afterwards, which is of no use any more.
+ * Rejects with the file system's error, and where it gives none but does not answer either.
+ */
+export async function storeAll(
+  dir: string,
+  { staging, criuVersion, carried }: Pick<Taken, 'staging' | 'criuVersion' | 'carried'>,
+  wanted: 'zstd' | 'none',
+  signal: AbortSignal,
+): Promise<Stored> {
+  const names = criuVersion === null ? [] : (await readdir(staging.images)).sort();
+  const images = await Promise.all(names.map((name) => fileOf(join(staging.images, name))));
+  const archive = carried === null ? null : await fileOf(staging.archive);
+  const all = archive === null ? images : [...images, archive];
+  const record = await fileOf(staging.record);
+  const compress = wanted === 'zstd' && (await packs(all)) ? 'zstd' : 'none';
+  const limit = AT_LEAST_MS + all.reduce((sum, { bytes }) => sum + bytes, 0) / BYTES_PER_MS;
+  const late = `the shared file system took longer than ${Math.round(limit / 1000)} s`;
+  return within(limit, late, signal, async (stop) =>
+    store({ dir, images, archive, record, compress, isApart: await isApart(dir, staging.dir) }, stop),
+  );
+}
+
+interface Storing {
+  readonly dir: string;
+  readonly images: readonly File[];
+  readonly archive: File | null;
+  readonly record: File;
+  readonly compress: 'zstd' | 'none';
+  readonly isApart: boolean;
+}
+
+async function store(
+  { dir, images, archive, record, compress, isApart }: Storing,
+  signal: AbortSignal,
+): Promise<Stored> {
+  const suffix = compress === 'zstd' ? '.zst' : '';
+  const folder = join(dir, 'images');
+  await mkdir(folder, { mode: 0o700 });
+  const targets = new Map(images.map((file) => [file, join(folder, `${file.name}${suffix}`)]));
+  targets.set(record, join(dir, 'record.zst'));
+  if (archive !== null) targets.set(archive, join(dir, `${archive.name}${suffix}`));
+  const stored = new Map<File, StoredFile>();
+  const bring = async (file: File): Promise<void> => {
+    const [{ path, bytes }, target] = [file, targets.get(file)!];
+    const how = file === record ? 'zstd' : compress;
+    if (isApart && bytes <= TINY_BYTES) stored.set(file, await storeTiny(path, target, how));
+    else if (how === 'zstd') stored.set(file, await storeFile(path, target, how, signal));
+    else stored.set(file, await moveFile(path, target, signal));
+  };
+  const files = [...targets.keys()];
+  // Many small files are a matter of waiting, few large ones one of a CPU.
+  await atOnce(AT_ONCE, files.filter(isSmall), bring);
+  await atOnce(
+    1,
+    files.filter((file) => !isSmall(file)),
+    bring,
+  );
+  return {
+    compress,
+    images: images.map((file) => ({ name: file.name, ...stored.get(file)! })),
+    archive: archive && archiveOf(`${archive.name}${suffix}`, stored.get(archive)!),
+  };
+}
+
+/** Whether what was dumped is on a disk of this node, as it should be, and not on the store's file system. */
+async function isApart(dir: string, staging: string): Promise<boolean> {
+  const [there, here] = await Promise.all([stat(dir), stat(staging)]);
+  return there.dev !== here.dev;
+}
+
+async function fileOf(path: string): Promise<File> {
+  return { path, name: basename(path), bytes: (await stat(path)).size };
+}
+
+function archiveOf(name: string, { storedBytes, crc32 }: StoredFile): Manifest['archive'] {
+  return { name, bytes: storedBytes, ...(crc32 === undefined ? {} : { crc32 }) };
+}
