@@ -6,7 +6,7 @@ import type { StepCgroup } from '../job/cgroup.ts';
 import { cgroupMembers } from '../job/members.ts';
 import { readProcess } from '../job/process.ts';
 
-/** The cgroup of a job's batch step, which is stopped and started as a whole. */
+/** A cgroup of a job's, usually its batch step's, which is stopped and started as a whole. */
 export interface StepFolder {
   readonly version: StepCgroup['version'];
   readonly folder: string;
@@ -15,6 +15,13 @@ export interface StepFolder {
 export interface Freezer {
   /** Resolves once every task of it is frozen; rejects where some are not after `FREEZE_WITHIN_MS`, all thawed again. */
   freeze(step: StepFolder): Promise<void>;
+  /**
+   * Asks for it and waits for nothing: a task that hangs in a file system freezes before its next line. A cgroup that
+   * is gone counts as frozen.
+   */
+  halt(step: StepFolder): Promise<void>;
+  /** Slurm suspends and resumes a job by the same cgroup. */
+  isFrozen(step: StepFolder): Promise<boolean>;
   /** A cgroup that is gone counts as thawed. Rejects with the kernel's error. */
   thaw(step: StepFolder): Promise<void>;
   /** SIGKILLs every process of a frozen cgroup, and thaws it: none of them runs another line of its program. */
@@ -36,17 +43,31 @@ export interface FreezerPorts {
 
 export function createFreezer({ clock, proc, signal }: FreezerPorts): Freezer {
   async function freeze(step: StepFolder): Promise<void> {
-    try {
-      await write(step, true);
-    } catch (error) {
-      throw isGone(error) ? new Error(`${step.folder} is gone: the job has ended`) : error;
-    }
+    await tell(step);
     for (let waited = 0; !(await isFrozen(step)); waited += POLL_MS) {
       if (waited >= FREEZE_WITHIN_MS) {
         await thaw(step);
         throw new Error(`${step.folder} has tasks that cannot be frozen`);
       }
       await clock.sleep(POLL_MS);
+      // cgroup v1 goes through the tasks at each write and never again: one that was about to stop is missed.
+      if (step.version === 1) await tell(step);
+    }
+  }
+
+  async function tell(step: StepFolder): Promise<void> {
+    try {
+      await write(step, true);
+    } catch (error) {
+      throw isGone(error) ? new Error(`${step.folder} is gone: the job has ended`) : error;
+    }
+  }
+
+  async function halt(step: StepFolder): Promise<void> {
+    try {
+      await write(step, true);
+    } catch (error) {
+      if (!isGone(error)) throw error;
     }
   }
 
@@ -73,6 +94,8 @@ export function createFreezer({ clock, proc, signal }: FreezerPorts): Freezer {
 
   return {
     freeze,
+    isFrozen,
+    halt,
     thaw,
     async kill(step) {
       await toAll(step, 'SIGKILL', async () => true);

@@ -1,16 +1,16 @@
 import { criuVersion } from '../dump/criu.ts';
 import { publish } from '../dump/publish.ts';
 import { makeStaging, type Staging } from '../dump/staging.ts';
-import { findJob, type RunningJob } from '../job/find-job.ts';
+import { RUNNING, type RunningJob } from '../job/find-job.ts';
 import type { CheckpointAnswer, Checkpointer } from '../ports.ts';
+import { inOneOfSomeMoments } from './moments.ts';
+import { retireOverwritten } from './overwritten.ts';
 import { noRoom } from './room.ts';
 import type { Source } from './source.ts';
 import type { Table } from './table.ts';
 import { take } from './take.ts';
 
 type CheckpointAsk = Parameters<Checkpointer['checkpoint']>[0];
-
-const RUNNING: ReadonlySet<string> = new Set(['RUNNING']);
 
 /** Answers once the dump is under way; what becomes of it is in the table, and then in the store. */
 export async function checkpoint(
@@ -42,8 +42,13 @@ async function prepare(
   actionId: string,
 ): Promise<{ job: RunningJob; staging: Staging } | Exclude<CheckpointAnswer, { ok: true }>> {
   const { config, exec } = source;
-  const found = await findJob(source.finder, jobId, RUNNING, source.signal);
+  const found = await source.known.find(source.finder, jobId, RUNNING, source.signal);
   if (!found.ok) return { ok: false, status: found.final ? 404 : 500, message: found.message };
+  if (found.unasked !== undefined)
+    source.log.warn(
+      { job_id: jobId, action_id: actionId, problem: found.unasked },
+      `job ${jobId} is saved by what Slurm last said of it`,
+    );
   const criu = kind === 'rootfsonly' ? { ok: true as const } : await criuVersion(exec, config.criu);
   if (!criu.ok) return { ok: false, status: 500, message: criu.message };
   const problem = await noRoom(source, found.job, kind);
@@ -63,9 +68,11 @@ async function save(
   async function takeAndPublish(): Promise<number> {
     await using _ = staging;
     table.set(actionId, 'processing');
-    const taken = await take(source, job, { actionId, kind, reason, staging }).finally(free);
+    const taking = { actionId, kind, reason, staging };
+    const taken = await inOneOfSomeMoments(source, staging, () => take(source, job, taking)).finally(free);
     table.set(actionId, 'checkpoint_created');
-    await source.compressing.with(() => publish(source.publisher, taken, source.signal));
+    const found = await source.compressing.with(() => publish(source.publisher, taken, source.signal));
+    await retireOverwritten(source, found);
     return taken.frozenMs;
   }
   try {

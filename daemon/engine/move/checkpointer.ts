@@ -8,6 +8,7 @@ import type { JobId } from '../../vocabulary/job.ts';
 import type { Checkpointer, EnginePorts, RestoreAnswer } from '../ports.ts';
 import { checkpoint } from './checkpoint.ts';
 import { createSource, type SourceParts } from './create-source.ts';
+import { keepOff } from './keep-off.ts';
 import { recover } from './recover.ts';
 import { findNamed, logged, restore } from './restore.ts';
 import { Table } from './table.ts';
@@ -30,12 +31,15 @@ export function createCheckpointer(ports: EnginePorts, parts: SourceParts = {}):
       restores.set(jobId, answer);
       return answer;
     },
+    keepOff: (jobId, what, withinMs) => keepOff(ports.clock, table, { jobId, what, withinMs }),
     recover: () =>
       recover(source, {
         background(jobId, task) {
           const free = jobId === null ? () => {} : table.take(jobId, 'what an engine before this one began');
           table.background(logged(source, jobId, task).finally(free));
         },
+        lost: (actionId) =>
+          table.failed(actionId, 'the engine ended while it was being taken: ask for another'),
       }),
     async [Symbol.asyncDispose]() {
       // Each lets its job go on where it is, unless Slurm has taken it already.

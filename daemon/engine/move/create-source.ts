@@ -8,6 +8,7 @@ import { Lanes } from '../../system/lanes.ts';
 import { Turns } from '../../system/turns.ts';
 import { deviceOf, reachOf } from '../dump/file-systems.ts';
 import { readMachine } from '../dump/machine.ts';
+import { KnownJobs } from '../job/known-job.ts';
 import { parseMounts } from '../job/mounts.ts';
 import type { EnginePorts } from '../ports.ts';
 import { createFreezer } from './cgroup-freezer.ts';
@@ -40,7 +41,8 @@ export function createSource(ports: EnginePorts, parts: SourceParts): Source {
       spoolDir: spoolDirOf(ports, slurm),
       proc,
     },
-    dumper: { exec, criu: config.criu, helper: config.helper, lanes },
+    known: new KnownJobs(),
+    dumper: { exec, clock, proc, criu: config.criu, helper: config.helper, lanes },
     archiver: { exec, lanes, scratch: config.scratch },
     publisher: {
       store,

@@ -1,4 +1,5 @@
 import type { RunningJob } from '../job/find-job.ts';
+import { endHeld } from './end-held.ts';
 import { type Marker, removeMarker, writeMarker } from './marker.ts';
 import type { Source } from './source.ts';
 
@@ -9,11 +10,14 @@ import type { Source } from './source.ts';
 export interface Hold {
   /** Freezes the job's cgroup. Rejects where a task cannot be frozen; nothing is frozen then. */
   freeze(): Promise<void>;
-  /** Makes durable that Slurm may be told to requeue the job from now on. */
+  /**
+   * Makes durable that Slurm may be told to requeue the job from now on. Rejects where it is not frozen any more
+   * (`scontrol suspend` and `resume`): it has run lines by then that its dump does not know.
+   */
   requeueing(): Promise<void>;
   /** The job goes on where it was. May be repeated. */
   letGo(): Promise<void>;
-  /** The job is over here: none of its processes runs another line. */
+  /** The job is over here: none of its processes runs another line. A later run in its cgroup is left alone. */
   kill(): Promise<void>;
 }
 
@@ -28,6 +32,7 @@ export async function holdJob(source: Source, job: RunningJob, actionId: string)
     uid: facts.uid,
     actionId,
     cgroup: step,
+    root: { pid: tree.root.pid, startTime: tree.root.startTime },
     except,
     requeueing: false,
   };
@@ -35,6 +40,7 @@ export async function holdJob(source: Source, job: RunningJob, actionId: string)
   return {
     freeze: () => freezer.freeze(step),
     async requeueing() {
+      if (!(await freezer.isFrozen(step))) throw new Error('somebody let it go on while it was saved');
       marker = { ...marker, requeueing: true };
       await writeMarker(config.runDir, marker);
     },
@@ -43,7 +49,7 @@ export async function holdJob(source: Source, job: RunningJob, actionId: string)
       await removeMarker(config.runDir, facts.jobId);
     },
     async kill() {
-      await freezer.kill(step);
+      await endHeld(source, marker);
       await removeMarker(config.runDir, facts.jobId);
     },
   };

@@ -1,12 +1,14 @@
 import type { RestoreReason } from '../../vocabulary/job.ts';
 import { publish, type Taken } from '../dump/publish.ts';
 import { makeStaging } from '../dump/staging.ts';
-import { DUMPABLE, type RunningJob } from '../job/find-job.ts';
+import { PRESENT, type RunningJob } from '../job/find-job.ts';
 import { ORDER_VERSION } from '../manifest.ts';
 import type { Found, RestoreAnswer } from '../ports.ts';
 import { type Exclusion, exclusionFor } from './exclusion.ts';
 import type { Hold } from './hold.ts';
 import { liftHold } from './lift-hold.ts';
+import { inOneOfSomeMoments } from './moments.ts';
+import { retireOverwritten } from './overwritten.ts';
 import { requeue } from './requeue.ts';
 import { whichRunLives, withdrawOrder } from './settle.ts';
 import { type Source, SourceError } from './source.ts';
@@ -22,6 +24,8 @@ export interface Leaving {
   readonly published: () => void;
   /** Keeps what goes on after the answer. */
   readonly background: (task: Promise<void>) => void;
+  /** The same, and the job stands frozen until it has ended. */
+  readonly unsettled: (task: Promise<void>) => void;
 }
 
 /**
@@ -40,12 +44,8 @@ export async function leave(source: Source, leaving: Leaving): Promise<RestoreAn
   await using _ = staging;
   let held: { taken: Taken; hold: Hold };
   try {
-    held = await takeAndHold(source, job, {
-      actionId,
-      kind: named.manifest.kind,
-      reason: 'restore',
-      staging,
-    });
+    const taking = { actionId, kind: named.manifest.kind, reason: 'restore', staging } as const;
+    held = await inOneOfSomeMoments(source, staging, () => takeAndHold(source, job, taking));
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
     return {
@@ -59,7 +59,7 @@ export async function leave(source: Source, leaving: Leaving): Promise<RestoreAn
 
 async function send(
   source: Source,
-  { job, actionId, reason, published, background }: Leaving,
+  { job, actionId, reason, published, background, unsettled }: Leaving,
   { taken, hold }: { taken: Taken; hold: Hold },
   exclusion: Exclusion,
 ): Promise<RestoreAnswer> {
@@ -68,8 +68,10 @@ async function send(
   const run = { jobId, restarts, uid, actionId };
   const next = { jobId, restarts: restarts + 1, excluded: exclusion.wanted };
   try {
-    await publish(source.publisher, taken, signal);
+    const found = await publish(source.publisher, taken, signal);
     published();
+    // The job stands frozen, and a store may take minutes for this.
+    background(retireOverwritten(source, found));
     await hold.requeueing();
     await store.writeOrder({
       version: ORDER_VERSION,
@@ -87,14 +89,14 @@ async function send(
     await stay(source, run, hold);
     return { ok: false, status: 500, message: `job ${jobId} runs on: ${(error as Error).message}` };
   }
-  const answer = await requeue(source, { ...run, target: job.target, states: DUMPABLE }, signal);
+  const answer = await requeue(source, { ...run, target: job.target, states: PRESENT }, signal);
   if (answer.type === 'accepted') {
     await endHere(source, run, hold);
     background(liftHold(source, next, signal));
     return { ok: true, actionId };
   }
   if (answer.type === 'unknown' && answer.perhaps) {
-    background(settle(source, run, hold, next));
+    unsettled(settle(source, run, hold, next));
     return {
       ok: false,
       status: 500,

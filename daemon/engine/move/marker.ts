@@ -13,6 +13,8 @@ const schema = v.object({
     version: v.picklist([1, 2]),
     folder: v.pipe(v.string(), v.regex(/^\/.*\/job_\d+\/step_batch/)),
   }),
+  /** The root of the tree that was stopped, by pid and start; a marker of an engine before 0.1 has none. */
+  root: v.optional(v.object({ pid: whole, startTime: whole })),
   /** Processes that are not to be woken: they were stopped before, or were never stopped. */
   except: v.array(whole),
   /** Whether Slurm may have been told to requeue the job: then only Slurm knows which run is the living one. */

@@ -2,6 +2,8 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { prepareCriu } from '../dump/criu.ts';
 import { listStaging, stagingRoot } from '../dump/staging.ts';
+import { readProcess } from '../job/process.ts';
+import { endHeld } from './end-held.ts';
 import { liftHold } from './lift-hold.ts';
 import { type Marker, readMarkers, removeMarker } from './marker.ts';
 import { whichRunLives, withdrawOrder } from './settle.ts';
@@ -11,16 +13,16 @@ import { isWritten, whenWritten } from './survivors.ts';
 export interface Recovering {
   /** Keeps what takes longer than a start may. `jobId`: that job is not free before; null: no job in particular. */
   readonly background: (jobId: number | null, task: Promise<void>) => void;
+  /** This checkpoint was being taken, and will never be there. */
+  readonly lost: (actionId: string) => void;
 }
 
 /**
  * Lets go of what an engine before this one held: a job that was stopped runs on, or, where Slurm has requeued it
  * meanwhile, is dead here. A dump that outlived its engine is waited for. Staging folders are removed.
  */
-export async function recover(source: Source, { background }: Recovering): Promise<void> {
+export async function recover(source: Source, { background, lost }: Recovering): Promise<void> {
   const { config, exec, log, proc, clock, signal } = source;
-  const problem = await prepareCriu(exec, config.criu);
-  if (problem !== null) log.warn({ problem }, '`criu check` has something to say: dumps may fail');
   for (const marker of await readMarkers(config.runDir)) {
     if (typeof marker === 'string') {
       log.error(
@@ -41,7 +43,17 @@ export async function recover(source: Source, { background }: Recovering): Promi
     };
     if (await isWritten(proc, config.workDir, actionId)) background(null, remove());
     else await remove();
+    background(null, tellLost(source, actionId, lost));
   }
+  // Last, since it takes a while: a job may have stood frozen until now.
+  const problem = await prepareCriu(exec, config.criu);
+  if (problem !== null) log.warn({ problem }, '`criu check` has something to say: dumps may fail');
+}
+
+/** Whoever waits for it would wait in vain. Its staging folder may have outlived it for a moment, too. */
+async function tellLost({ store }: Source, actionId: string, lost: Recovering['lost']): Promise<void> {
+  const found = await store.find(actionId).catch(() => null);
+  if (found === null) lost(actionId);
 }
 
 async function letGo(source: Source, marker: Marker): Promise<void> {
@@ -49,15 +61,15 @@ async function letGo(source: Source, marker: Marker): Promise<void> {
   const { jobId, restarts, actionId, cgroup, except } = marker;
   const about = { job_id: jobId, action_id: actionId };
   await whenWritten({ proc, workDir: config.workDir, clock }, actionId, signal);
-  if (await isGone(cgroup.folder)) {
+  if ((await isGone(cgroup.folder)) || (await isAnother(proc, marker))) {
     await removeMarker(config.runDir, jobId);
     return;
   }
   const verdict = marker.requeueing ? await whichRunLives(source, marker, signal) : 'stays';
   if (verdict === 'aborted') return;
   if (verdict === 'moved') {
-    await freezer.kill(cgroup);
-    log.warn(about, 'an engine before this one requeued the job: its old run is ended');
+    await endHeld(source, marker);
+    log.warn(about, 'an engine before this one requeued the job: its old run is over');
   } else {
     if (marker.requeueing) await withdrawOrder(source, marker);
     await freezer.wake(cgroup, new Set(except));
@@ -65,6 +77,12 @@ async function letGo(source: Source, marker: Marker): Promise<void> {
   }
   await removeMarker(config.runDir, jobId);
   if (verdict === 'moved') await liftHold(source, { jobId, restarts: restarts + 1, excluded: null }, signal);
+}
+
+/** A later run of the job has the same cgroup, if it came back to this node. A frozen process cannot end. */
+async function isAnother(proc: string, { root }: Marker): Promise<boolean> {
+  if (root === undefined) return false;
+  return (await readProcess(proc, root.pid))?.startTime !== root.startTime;
 }
 
 async function isGone(folder: string): Promise<boolean> {

@@ -27,7 +27,7 @@ export type Requeued =
   /** Nobody answered in time. `perhaps`: Slurm may have been told, and may still do it. */
   | { readonly type: 'unknown'; readonly perhaps: boolean; readonly message: string };
 
-/** slurmctld's own refusals (`slurm_strerror`): asking again changes nothing. */
+/** slurmctld's own refusals (`slurm_strerror`): asking again changes nothing, where the run is still as it was. */
 const FINAL = /disabled|denied|Invalid|not permitted|pending execution|already|Requested node/i;
 /** It was never reached. */
 const UNSENT = /connect failure|Connection refused|No route to host|standby/i;
@@ -56,13 +56,26 @@ export async function requeue(requeuer: Requeuer, run: OldRun, signal: AbortSign
         timeoutMs: slurm.timeoutMs,
       });
       const answer = readAnswer(result);
-      if (answer.type !== 'unknown') return answer;
-      perhaps ||= answer.perhaps;
+      if (answer.type === 'accepted') return answer;
+      if (answer.type === 'refused') {
+        const now = await whatNow(requeuer, run);
+        if (now !== null) return now.type === 'here' ? answer : now;
+        perhaps = true;
+      } else perhaps ||= answer.perhaps;
       message = answer.message;
     }
     if (clock.now() >= until || signal.aborted) return { type: 'unknown', perhaps, message };
     await clock.sleep(BETWEEN_MS, signal).catch(() => undefined);
   }
+}
+
+/**
+ * "Job is pending execution" is what Slurm says of a job that it has just requeued: by an earlier ask whose answer was
+ * lost, or an administrator's. Null: nobody can say.
+ */
+async function whatNow(requeuer: Requeuer, run: OldRun): Promise<ReturnType<typeof stateOf> | null> {
+  const seen = await lookAtBatch(requeuer, run.jobId);
+  return seen.type === 'unavailable' ? null : stateOf(seen, run);
 }
 
 /** What Slurm's look at a job says of this run; `here`: as it was. */

@@ -1,9 +1,9 @@
 import type { JobId } from '../../vocabulary/job.ts';
-import { DUMPABLE, findJob } from '../job/find-job.ts';
+import { findJob, PRESENT, RUNNING } from '../job/find-job.ts';
 import { lookAtBatch } from '../job/look.ts';
 import type { Checkpointer, Found, RestoreAnswer } from '../ports.ts';
 import { comeBack } from './come-back.ts';
-import { leave } from './leave.ts';
+import { type Leaving, leave } from './leave.ts';
 import { noRoom } from './room.ts';
 import type { Source } from './source.ts';
 import type { Table } from './table.ts';
@@ -44,12 +44,18 @@ export async function restore(
   for (let other = table.workOn(jobId); other; other = table.workOn(jobId)) await other.free;
   const actionId = source.newId();
   const free = table.take(jobId, 'a restore');
+  let settled: Promise<void> = Promise.resolve();
+  const unsettled = (task: Promise<void>) => {
+    settled = logged(source, jobId, task);
+    table.background(settled);
+  };
   try {
-    return await decide(source, table, named, ask, actionId);
+    return await decide(source, table, named, ask, { actionId, unsettled });
   } catch (error) {
     return { ok: false, status: 500, message: (error as Error).message };
   } finally {
-    free();
+    // While it stands frozen, nobody else is to touch it.
+    void settled.finally(free);
   }
 }
 
@@ -58,7 +64,7 @@ async function decide(
   table: Table,
   named: Found,
   { reason }: RestoreAsk,
-  actionId: string,
+  { actionId, unsettled }: Pick<Leaving, 'actionId' | 'unsettled'>,
 ): Promise<RestoreAnswer> {
   const { jobId, uid } = named.manifest;
   const background = (task: Promise<void>) => table.background(logged(source, jobId, task));
@@ -68,7 +74,7 @@ async function decide(
   if (seen.type === 'absent')
     return { ok: false, status: 404, message: `Slurm knows no job ${jobId} any more` };
   const { facts, target } = seen;
-  const isHere = DUMPABLE.has(facts.state) && facts.batchHost === source.config.slurm.node;
+  const isHere = PRESENT.has(facts.state) && facts.batchHost === source.config.slurm.node;
   if (!isHere || facts.uid !== uid) return comeBack(source, { named, facts, target, reason, background });
   if (!facts.requeue)
     return {
@@ -76,7 +82,14 @@ async function decide(
       status: 400,
       message: `job ${jobId} may not be requeued (--no-requeue): it stays here`,
     };
-  const found = await findJob(source.finder, jobId, DUMPABLE, source.signal);
+  // Slurm suspends by the cgroup that we freeze: to let go of it would be to resume it.
+  if (facts.state === 'SUSPENDED')
+    return {
+      ok: false,
+      status: 400,
+      message: `job ${jobId} is suspended: it stays here, and can be moved once it runs again`,
+    };
+  const found = await findJob(source.finder, jobId, RUNNING, source.signal);
   if (!found.ok) return { ok: false, status: found.final ? 400 : 500, message: found.message };
   if (found.job.facts.uid !== uid)
     return { ok: false, status: 404, message: `job ${jobId} is another user's now` };
@@ -84,7 +97,8 @@ async function decide(
   if (room !== null) return { ok: false, status: 500, message: room };
   table.set(actionId, 'processing');
   const published = () => table.forget(actionId);
-  const answer = await leave(source, { job: found.job, named, actionId, reason, published, background });
+  const { job } = found;
+  const answer = await leave(source, { job, named, actionId, reason, published, background, unsettled });
   if (!answer.ok && table.status(actionId)) table.failed(actionId, answer.message);
   source.log[answer.ok ? 'info' : 'error'](
     { job_id: jobId, action_id: actionId, ...(answer.ok ? {} : { problem: answer.message }) },

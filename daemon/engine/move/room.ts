@@ -1,11 +1,8 @@
 import type { CheckpointKind } from '../../vocabulary/job.ts';
 import { dumpBytes } from '../dump/dump.ts';
-import { freeBytes } from '../dump/staging.ts';
+import { freeBytes, SPARE_BYTES } from '../dump/staging.ts';
 import type { RunningJob } from '../job/find-job.ts';
 import type { Source } from './source.ts';
-
-/** Of what the disk of the node itself has free: the rest is for others. */
-const SPARE_BYTES = 256 * 1024 * 1024;
 
 /** Null, or why this node's disk cannot take a dump of the job. */
 export async function noRoom(

@@ -1,5 +1,5 @@
 import type { Millis } from '../../vocabulary/job.ts';
-import { DUMPABLE } from '../job/find-job.ts';
+import { PRESENT } from '../job/find-job.ts';
 import { lookAtBatch } from '../job/look.ts';
 import { stateOf } from './requeue.ts';
 import type { Source } from './source.ts';
@@ -23,12 +23,18 @@ export async function whichRunLives(
   run: Unsettled,
   signal: AbortSignal,
 ): Promise<'moved' | 'stays' | 'aborted'> {
+  let isHere = false;
   for (let looks = 0; ; looks++) {
     const seen = await lookAtBatch(source, run.jobId, signal);
     if (signal.aborted) return 'aborted';
-    if (seen.type !== 'unavailable')
-      return stateOf(seen, { ...run, states: DUMPABLE }).type === 'accepted' ? 'moved' : 'stays';
-    if (looks === 0)
+    if (seen.type !== 'unavailable') {
+      const { type } = stateOf(seen, { ...run, states: PRESENT });
+      if (type === 'accepted') return 'moved';
+      // A slurmctld that has just come back may have the requeue before it still.
+      if (type === 'refused' || isHere) return 'stays';
+      isHere = true;
+    }
+    if (looks === 0 && seen.type === 'unavailable')
       source.log.error(
         { job_id: run.jobId, action_id: run.actionId, problem: seen.message },
         'the job stays frozen until Slurm says whether it was requeued',

@@ -5,6 +5,7 @@ import type { Dumper } from '../dump/dump.ts';
 import type { ReachOf } from '../dump/file-systems.ts';
 import type { Publisher } from '../dump/publish.ts';
 import type { JobFinder } from '../job/find-job.ts';
+import type { KnownJobs } from '../job/known-job.ts';
 import type { EnginePorts } from '../ports.ts';
 import type { Freezer } from './cgroup-freezer.ts';
 
@@ -12,6 +13,7 @@ import type { Freezer } from './cgroup-freezer.ts';
 export interface Source extends EnginePorts {
   readonly slurm: SlurmCommands;
   readonly finder: JobFinder;
+  readonly known: KnownJobs;
   readonly dumper: Dumper;
   readonly archiver: Archiver;
   readonly publisher: Publisher;

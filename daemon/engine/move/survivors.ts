@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import { stagingRoot } from '../dump/staging.ts';
-import { listPids, readProcess } from '../job/process.ts';
+import { isRoots, listPids, readProcess } from '../job/process.ts';
 
 const POLL_MS: Millis = 200;
 
@@ -13,8 +13,10 @@ export async function isWritten(proc: string, workDir: string, actionId: string)
   for (const pid of await listPids(proc)) {
     const words = await readFile(join(proc, String(pid), 'cmdline'), 'utf8').catch(() => '');
     if (!words.split('\0').some((word) => word.startsWith(folder))) continue;
-    // Anybody may write such words on their own command line.
-    if ((await readProcess(proc, pid))?.uids[1] === 0) return true;
+    // Anybody may write such words on their own command line, or on a setuid program's. CRIU itself may have its owner's
+    // real id as well (hooks/criu/owner-ids.h); ckptd-criu, which waits for it with the same words, is all root's.
+    const process = await readProcess(proc, pid);
+    if (process && isRoots(process)) return true;
   }
   return false;
 }

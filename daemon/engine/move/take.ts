@@ -1,7 +1,7 @@
 import type { CheckpointKind } from '../../vocabulary/job.ts';
 import { archiveFiles } from '../dump/archive.ts';
 import { criuVersion } from '../dump/criu.ts';
-import { dump, recordFiles } from '../dump/dump.ts';
+import { type Dumping, dump, recordFiles } from '../dump/dump.ts';
 import { ownersFiles } from '../dump/local-files.ts';
 import { type LocalFile, type OpenedFiles, openedFiles } from '../dump/opened-files.ts';
 import type { Taken } from '../dump/publish.ts';
@@ -10,6 +10,8 @@ import type { RunningJob } from '../job/find-job.ts';
 import { readProcess } from '../job/process.ts';
 import type { Manifest } from '../manifest.ts';
 import { type Hold, holdJob } from './hold.ts';
+import { mustHaveOwnersRights } from './rights.ts';
+import { mustMayBind } from './sockets.ts';
 import { type Source, SourceError } from './source.ts';
 
 export interface Taking {
@@ -29,12 +31,17 @@ export async function take(source: Source, job: RunningJob, taking: Taking): Pro
     return { ...taken, frozenMs: Math.max(taken.frozenMs, source.clock.now() - takenAt) };
   }
   const version = await mustHaveCriu(source);
-  const dumped = await dump(source.dumper, job.tree, taking.staging, { stop: false });
+  const dumped = await dump(source.dumper, job.tree, taking.staging, {
+    stop: false,
+    late: sayLate(source, job),
+  });
   if (!dumped.ok) {
     await wakeAfterFailure(source, job);
     throw new SourceError(dumped.message);
   }
   await mustBeSame(source, job);
+  await mustHaveOwnersRights(job, taking.staging);
+  await mustMayBind(source, job, taking.staging);
   const opened = await readOpened(source, job, taking);
   return { ...taking, job, takenAt, frozenMs: dumped.frozenMs, criuVersion: version, ...opened };
 }
@@ -51,10 +58,15 @@ export async function takeAndHold(
   try {
     let frozenMs = 0;
     if (version !== null) {
-      const dumped = await dump(source.dumper, job.tree, taking.staging, { stop: true });
+      const dumped = await dump(source.dumper, job.tree, taking.staging, {
+        stop: true,
+        late: sayLate(source, job),
+      });
       if (!dumped.ok) throw new SourceError(dumped.message);
       frozenMs = dumped.frozenMs;
       await mustBeSame(source, job);
+      await mustHaveOwnersRights(job, taking.staging);
+      await mustMayBind(source, job, taking.staging);
     }
     await hold.freeze();
     if (version === null) {
@@ -67,6 +79,15 @@ export async function takeAndHold(
     await hold.letGo();
     throw error instanceof SourceError ? error : new SourceError((error as Error).message, { cause: error });
   }
+}
+
+function sayLate({ log }: Source, { facts: { jobId }, tree }: RunningJob): Dumping['late'] {
+  return (ms) => {
+    log.error(
+      { job_id: jobId, root_pid: tree.root.pid },
+      `job ${jobId} stands still: CRIU has been dumping it for ${Math.round(ms / 1000)} s. A file system may hang; CRIU is not ended, since its own code is in the job, which goes on when CRIU does`,
+    );
+  };
 }
 
 async function mustHaveCriu({ exec, config }: Source): Promise<string> {
@@ -100,21 +121,18 @@ async function readOpened(
   } catch (error) {
     throw new SourceError((error as Error).message, { cause: error });
   }
-  if (kind === 'simple') {
-    const written = opened.local.filter((file) => file.written);
-    if (written.length > 0) throw new SourceError(onThisNodeOnly(written));
-    return { rollBack: opened.rollBack, carried: null };
-  }
   const spool = `${await source.finder.spoolDir()}/`;
   // slurmd writes the batch script anew on every node.
   const local = opened.local.filter(({ path }) => !path.startsWith(spool));
   const own = await ownersFiles(source.proc, tree, local);
-  const archived = await archiveFiles(
-    source.archiver,
-    tree.root,
-    staging,
-    own.map(({ path }) => path),
-  );
+  if (kind === 'simple') {
+    if (own.length > 0) throw new SourceError(onThisNodeOnly(own));
+    return { rollBack: opened.rollBack, carried: null };
+  }
+  const archived = await archiveFiles(source.archiver, tree.root, staging, {
+    jobId,
+    paths: own.map(({ path }) => path),
+  });
   if (!archived.ok) throw new SourceError(archived.message);
   if (archived.warning !== null)
     source.log.warn(
@@ -125,7 +143,9 @@ async function readOpened(
 }
 
 function onThisNodeOnly(files: readonly LocalFile[]): string {
-  const names = files.slice(0, 3).map(({ path }) => JSON.stringify(path.slice(0, 200)));
+  // What it writes says most.
+  const told = files.toSorted((a, b) => Number(b.written) - Number(a.written)).slice(0, 3);
+  const names = told.map(({ path }) => JSON.stringify(path.slice(0, 200)));
   const more = files.length > names.length ? ` and ${files.length - names.length} more` : '';
-  return `the job writes to files that only this node has (${names.join(', ')}${more}): use kind rootfs, which carries them`;
+  return `the job has files open, or stands in folders, that only this node has (${names.join(', ')}${more}): use kind rootfs, which carries them`;
 }

@@ -29,6 +29,17 @@ test('v1: frozen when the kernel says so, not when it was told', async () => {
   expect(await file('freezer.state')).toBe('THAWED\n');
 });
 
+test('v1: told again as long as it is not frozen: the kernel does not come back to a task that it missed', async () => {
+  // Written over from the front, this does not become FROZEN.
+  await writeFile(join(folder, 'freezer.state'), 'FREEZING\n');
+  const frozen = freezer().freeze({ version: 1, folder });
+  await clock.whenSleeping();
+  await writeFile(join(folder, 'freezer.state'), 'THAWED\n');
+  clock.advance(10);
+  await frozen;
+  expect(await file('freezer.state')).toBe('FROZEN\n');
+});
+
 test('v2: cgroup.freeze tells, cgroup.events answers', async () => {
   await writeFile(join(folder, 'cgroup.freeze'), '0\n');
   await writeFile(join(folder, 'cgroup.events'), 'populated 1\nfrozen 0\n');

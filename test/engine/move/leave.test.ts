@@ -1,4 +1,6 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { until } from '../../lab/until.ts';
 import { Rig, says, TIMED_OUT } from '../support/rig.ts';
 
@@ -55,6 +57,21 @@ test('frozen, dumped, published, ordered, requeued, killed, released: in this or
   expect(await rig.acts()).toEqual(['requeue 7', 'update jobid=7 StartTime=now ExcNodeList=n1']);
 });
 
+test('a job that Slurm resumed while it was saved has gone on from there: it stays', async () => {
+  const first = await rig.saved();
+  const begin = rig.store.begin;
+  vi.spyOn(rig.store, 'begin').mockImplementation(async (...args) => {
+    await writeFile(join(rig.node.step, 'freezer.state'), 'THAWED\n');
+    return begin(...args);
+  });
+  expect(await rig.move(first)).toEqual({
+    ok: false,
+    status: 500,
+    message: 'job 7 runs on: somebody let it go on while it was saved',
+  });
+  expect([await runsOn(), await rig.acts(), rig.signals]).toEqual([RUNS_ON, [], []]);
+});
+
 test('a drained node, and one that the owner asked for, are not excluded', async () => {
   await rig.slurm.setNode('n1', 'mixed+drain');
   await rig.move(await rig.saved());
@@ -87,6 +104,30 @@ test('one task of an array is requeued, and not the whole array', async () => {
   expect(await rig.slurm.job(5, 'RestartCnt')).toBe('0');
 });
 
+test('the next run is not killed where it has the cgroup of the old one already', async () => {
+  const first = await rig.saved();
+  rig.before.set('scontrol-requeue', async () => {
+    await rig.node.remove(70);
+    await rig.node.remove(71);
+    await rig.node.add({ pid: 75, ppid: 60, name: 'slurm_script' });
+    return undefined;
+  });
+  expect(await rig.move(first)).toMatchObject({ ok: true });
+  expect([rig.signals, await rig.marker()]).toEqual([[], null]);
+  await released();
+});
+
+test('what a run left behind is killed with its batch script gone', async () => {
+  const first = await rig.saved();
+  rig.before.set('scontrol-requeue', async () => {
+    await rig.node.remove(70);
+    return undefined;
+  });
+  expect(await rig.move(first)).toMatchObject({ ok: true });
+  expect(rig.signals).toEqual(['SIGKILL 71']);
+  await released();
+});
+
 test('Slurm refuses: a 400 in its words, and the job runs on', async () => {
   const first = await rig.saved();
   rig.before.set('scontrol-requeue', async () => says('Requested operation is presently disabled for job 7'));
@@ -109,6 +150,16 @@ test('a --no-requeue job is not even stopped', async () => {
   expect(await rig.dumps()).toHaveLength(1);
 });
 
+test('a suspended job is not even stopped: to let go of it would be to resume it', async () => {
+  const first = await rig.saved();
+  await rig.slurm.setJob(7, { State: 'SUSPENDED' });
+  expect(await rig.move(first)).toMatchObject({
+    status: 400,
+    message: expect.stringContaining('suspended'),
+  });
+  expect(await rig.dumps()).toHaveLength(1);
+});
+
 test('a dump that fails: a 400 in CRIU’s words, and the job runs on', async () => {
   const first = await rig.saved();
   await rig.leaves('mode', 'fail');
@@ -124,7 +175,7 @@ test('processes that the dump stopped are woken when the job stays, but for thos
   atRequeue(async () => {});
   rig.before.set('scontrol-requeue', async () => {
     await rig.node.add({ pid: 70, ppid: 60, name: 'slurm_script', state: 'T' });
-    return says('Job is pending execution for job 7: access denied');
+    return says('Requested operation is presently disabled for job 7');
   });
   await rig.move(first);
   expect(rig.signals).toEqual(['SIGCONT 70']);
@@ -148,6 +199,17 @@ test('slurmctld comes back in time', async () => {
   );
   expect(await rig.move(first)).toMatchObject({ ok: true });
   expect(asked).toBe(5);
+});
+
+test('Slurm refuses because it has requeued the job already: the old run ends here', async () => {
+  const first = await rig.saved();
+  rig.before.set('scontrol-requeue', async () => {
+    await rig.slurm.setJob(7, { State: 'PENDING', RestartCnt: 1, NodeList: '', BatchHost: 'n/a' });
+    return says('Job is pending execution for job 7');
+  });
+  expect(await rig.move(first)).toMatchObject({ ok: true });
+  expect(rig.signals).toEqual(['SIGKILL 70', 'SIGKILL 71']);
+  expect(await rig.store.readOrder(7)).toMatchObject({ restarts: 1 });
 });
 
 test('the answer to the requeue is lost: Slurm is looked at, and not told twice', async () => {
@@ -186,6 +248,11 @@ test.each([
     true,
     [],
   ]);
+  // Nobody else touches it meanwhile.
+  expect(await rig.ask()).toMatchObject({
+    status: 404,
+    message: expect.stringContaining('a restore is under way'),
+  });
   await rig.slurm.setJob(7, fields);
   await rig.slurm.setMode('well');
   await until(async () => (await rig.marker()) === null, { what: 'the job to be let go', everyMs: 5 });

@@ -76,6 +76,30 @@ test('a job that Slurm has requeued is dead here, and free to start elsewhere', 
   });
 });
 
+test('a later run that came back to this node is none of its business', async () => {
+  await mark({ requeueing: true, root: { pid: 70, startTime: 1 } });
+  await rig.slurm.setJob(7, { RestartCnt: 1 });
+  await rig.checkpointer.recover();
+  await letGo();
+  expect([await rig.node.freezerState(), rig.signals]).toEqual(['FROZEN', []]);
+});
+
+test('one that comes while Slurm does not say is none of its business either', async () => {
+  await mark({ requeueing: true, root: { pid: 70, startTime: 700 } });
+  await rig.slurm.setMode('away');
+  await rig.checkpointer.recover();
+  // The old run is ended by slurmd, and the next one has the same cgroup, whatever pid it has.
+  await rig.node.remove(71);
+  await rig.node.add({ pid: 70, ppid: 60, name: 'slurm_script', startTime: 900 });
+  await rig.slurm.setJob(7, { RestartCnt: 1 });
+  await rig.slurm.setMode('well');
+  await letGo();
+  expect(rig.signals).toEqual([]);
+  expect(rig.log.lines).toContainEqual(
+    expect.objectContaining({ level: 'error', fields: expect.objectContaining({ job_id: 7 }) }),
+  );
+});
+
 test('a requeue that never came runs on, and its order is taken back', async () => {
   await mark({ requeueing: true });
   await order();
@@ -125,6 +149,7 @@ test('a CRIU that outlives its engine is waited for; what a user calls so is not
   const cmdline = ['criu', 'dump', '--images-dir', join(folder, 'images')];
   await rig.node.add({ pid: 500, ppid: 1, name: 'criu', uid: 0, cgroup: '/', cmdline });
   await rig.node.add({ pid: 501, ppid: 1, name: 'criu', uid: 1500, cgroup: '/', cmdline });
+  await rig.node.add({ pid: 502, ppid: 1, name: 'su', uid: 0, realUid: 1500, cgroup: '/', cmdline });
   await rig.checkpointer.recover();
   expect([await rig.node.freezerState(), await rig.left('work/dump')]).toEqual(['FROZEN', [ID]]);
   await rm(join(rig.node.proc, '500'), { recursive: true });
@@ -140,4 +165,19 @@ test('staging folders that were left are removed', async () => {
   await mkdir(join(rig.config.workDir, 'dump', ID, 'images'), { recursive: true });
   await rig.checkpointer.recover();
   expect(await rig.left('work/dump')).toEqual([]);
+});
+
+test('a checkpoint that an engine had not finished is lost, and one that was published is not', async () => {
+  const published = await rig.saved();
+  for (const id of [ID, published])
+    await mkdir(join(rig.config.workDir, 'dump', id, 'images'), { recursive: true });
+  rig.restart();
+  await rig.checkpointer.recover();
+  await until(() => rig.checkpointer.status(ID) !== null, { what: 'the word', everyMs: 5 });
+  expect(rig.checkpointer.status(ID)).toMatchObject({
+    status: 'error',
+    details: expect.stringContaining('the engine ended'),
+  });
+  await rig.checkpointer[Symbol.asyncDispose]();
+  expect(rig.checkpointer.status(published)).toBe(null);
 });
