@@ -9,6 +9,8 @@ export interface RestoreCommand {
   readonly places: Places;
   /** See `guardsOf`. */
   readonly guards: readonly string[];
+  /** Whether the images hold sockets with names, which are made with the owner's rights (hooks/criu/sockets.h). */
+  readonly hasSockets: boolean;
   /** Where the images are: in the staging folder, or where they need no unpacking in the store. */
   readonly images: string;
   /** Of the manifest. */
@@ -42,6 +44,7 @@ export function restoreArgv(command: RestoreCommand): string[] {
     '--log',
     places.log,
     ...command.guards.flatMap((folder) => ['--guard', folder]),
+    ...(command.hasSockets ? ['--sockets', [owner.uid, owner.gid, ...owner.groups].join(' ')] : []),
     '--',
     criu,
     'restore',

@@ -1,7 +1,7 @@
 import type { Lanes } from '../../system/lanes.ts';
 import type { Exec } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
-import type { Answer, Operation, Request } from '../as-owner/protocol.ts';
+import type { Answer, Identity, Operation } from '../as-owner/protocol.ts';
 import type { Owner } from './run.ts';
 
 /** Does something to files with an owner's rights, and resolves to what became of it. Never rejects. */
@@ -13,8 +13,9 @@ export type AsOwner = (
 ) => Promise<Answer>;
 
 /** A thousand files are a matter of milliseconds; a file system that hangs is not waited for any longer. */
-const TIMEOUT_MS: Millis = 120_000;
+export const TIMEOUT_MS: Millis = 120_000;
 
+/** One process an ask. */
 export function asOwner(exec: Exec, lanes: Lanes, program: string): AsOwner {
   return (owner, operations, inside = null) =>
     lanes.with(async (lane) => {
@@ -23,30 +24,40 @@ export function asOwner(exec: Exec, lanes: Lanes, program: string): AsOwner {
         inside === null
           ? node
           : ['/usr/bin/nsenter', '--target', String(inside), '--mount', '--pid', '--', ...node];
-      const request: Request = { ...owner, operations };
       const result = await exec.run({
         kind: `as-owner-${lane}`,
         file: file!,
         args,
-        stdin: Buffer.from(JSON.stringify(request)),
+        stdin: Buffer.from(`${identityOf(owner)}\n${JSON.stringify(operations)}\n`),
         timeoutMs: TIMEOUT_MS,
       });
       if (!result.ok) return { ok: false, message: `the job's files cannot be changed: ${result.message}` };
-      return readAnswer(result.stdout);
+      return readAnswer(result.stdout.toString('utf8'));
     });
 }
 
-function readAnswer(stdout: Buffer): Answer {
+/** The first line of its input. */
+export function identityOf({ uid, gid, groups }: Owner): string {
+  return JSON.stringify({ uid, gid, groups } satisfies Identity);
+}
+
+/** A line of its output. */
+export function readAnswer(line: string): Answer {
   try {
-    const answer = JSON.parse(stdout.toString('utf8')) as {
+    const answer = JSON.parse(line) as {
       ok?: unknown;
       notes?: unknown;
       message?: unknown;
+      busy?: unknown;
     };
     if (answer.ok === true && Array.isArray(answer.notes))
       return { ok: true, notes: answer.notes.map(String) };
     if (answer.ok === false && typeof answer.message === 'string')
-      return { ok: false, message: answer.message.slice(0, 2_000) };
+      return {
+        ok: false,
+        message: answer.message.slice(0, 2_000),
+        ...(answer.busy === true && { busy: true }),
+      };
   } catch {
     // Below.
   }

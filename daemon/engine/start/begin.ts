@@ -1,48 +1,79 @@
-import { backoff } from '../../sources/slurm/backoff.ts';
-import type { JobLook } from '../../sources/slurm/squeue.ts';
-import type { JobFacts, JobId, Millis } from '../../vocabulary/job.ts';
-import type { Order } from '../manifest.ts';
-import type { Found } from '../ports.ts';
+import type { Found, StartAsk } from '../ports.ts';
+import { announce, type Before, readRecord } from './announce.ts';
 import { groupsOf } from './as-owner.ts';
 import { type Tried, tryCandidate } from './candidate.ts';
-import { choose, freshText } from './choose.ts';
+import { type Choice, choose, freshText } from './choose.ts';
+import { identify } from './identify.ts';
 import type { Parts } from './parts.ts';
-import { resumes } from './resumes.ts';
+import { retire } from './retire.ts';
 import type { Owner } from './run.ts';
+import { onceStoreIsBack } from './store-back.ts';
 
-export type Begun = Extract<Tried, { type: 'restore' }> | null;
+export type Begun =
+  | Extract<Tried, { type: 'restore' }>
+  /** From the beginning, although there was something to go on from. */
+  | { readonly type: 'anew'; readonly why: string }
+  /** From the beginning, as it should. */
+  | null;
 
-/** What is left of a job's start in which nothing went wrong: see `Starter.start`. */
-export async function begin(
-  parts: Parts,
-  ask: { readonly jobId: JobId; readonly uid: number; readonly gid: number },
-): Promise<Begun> {
-  const { store, log } = parts;
-  const { jobId, uid, gid } = ask;
-  const checkpoints = await store.ofJob(jobId);
-  const order = await store.readOrder(jobId);
+/**
+ * What is left of a job's start in which nothing went wrong: see `Starter.start`. Rejects with the signal's reason where
+ * the engine ends meanwhile.
+ */
+export async function begin(parts: Parts, ask: StartAsk): Promise<Begun> {
+  const { store } = parts;
+  const { jobId } = ask;
+  const checkpoints = await onceStoreIsBack(parts, jobId, () => store.ofJob(jobId));
+  const order = await onceStoreIsBack(parts, jobId, () => store.readOrder(jobId));
+  const before = { checkpoints, order, record: await readRecord(parts, jobId) };
+  const isFresh = order === null && checkpoints.every(({ deprecated }) => deprecated !== null);
   // The usual case, and it costs no RPC.
-  if (order === null && checkpoints.every(({ deprecated }) => deprecated !== null)) return null;
-  const facts = await lookUp(parts, jobId);
-  if (facts === null) return null;
-  const choice = choose({ facts, uid, checkpoints, order, resumes: mayResume(parts, facts, order) });
+  if (isFresh && (before.record === null || before.record.node === parts.config.slurm.node)) return null;
+  let begun: Begun = null;
+  try {
+    begun = await goOn(parts, ask, before, isFresh);
+    return begun;
+  } finally {
+    if (begun?.type !== 'restore') parts.helpers.close(jobId);
+  }
+}
+
+async function goOn(parts: Parts, ask: StartAsk, before: Before, isFresh: boolean): Promise<Begun> {
+  const { store, log } = parts;
+  const { jobId, uid } = ask;
+  const { checkpoints, order } = before;
+  const [identified, owner] = await Promise.all([
+    identify(parts, ask, order, checkpoints),
+    isFresh ? null : becomeOwner(parts, ask, checkpoints),
+  ]);
+  if ('why' in identified) return isFresh ? null : { type: 'anew', why: identified.why };
+  const { facts } = identified;
+  if (owner === null) {
+    await announce(parts, facts, before);
+    return null;
+  }
+  const choice = choose({ ...identified, uid, checkpoints, order });
   const fields = { job_id: jobId, restarts: facts.restarts };
+  if (!isOthers(choice)) await announce(parts, facts, before);
   if (choice.type === 'fresh') {
     const { why } = choice;
-    const say = why.kind === 'policy' || why.kind === 'id-reused' ? log.info : log.error;
+    const isMeant = why.kind === 'policy' || why.kind === 'id-reused';
+    const say = isMeant ? log.info : log.error;
     say({ ...fields }, `job ${jobId} begins anew: ${freshText(why)}`);
     if (why.kind === 'id-reused') await store.removeJob(jobId, freshText(why));
     else if (why.kind !== 'other-owner') await retire(parts, facts, checkpoints);
-    return null;
+    return isMeant ? null : { type: 'anew', why: freshText(why) };
   }
-  const owner: Owner = { uid, gid, groups: await groupsOf(parts.exec, uid, gid) };
+  let newest = '';
   for (const found of choice.candidates) {
     const { actionId } = found.manifest;
-    const tried = await tryCandidate(parts, found, facts, owner);
+    const tried = await tryCandidate(parts, found, facts, owner, order);
     if (tried.type === 'restore') {
       log.info({ ...fields, action_id: actionId }, `job ${jobId} is restored from checkpoint ${actionId}`);
       return tried;
     }
+    // What it was done with ends with the engine: that says nothing of the checkpoint.
+    if (tried.type === 'failed') parts.signal.throwIfAborted();
     await parts.runs.remove(facts);
     if (tried.type === 'files') {
       log.info(
@@ -60,50 +91,26 @@ export async function begin(
       { ...fields, action_id: actionId },
       `job ${jobId} cannot be restored from checkpoint ${actionId}: ${tried.message}`,
     );
+    newest ||= tried.message;
     if (tried.damaged) await store.deprecate(actionId, tried.message);
   }
   log.error(fields, `job ${jobId} begins anew: none of its checkpoints can be restored here`);
   await retire(parts, facts, checkpoints);
-  return null;
+  return { type: 'anew', why: `none of its checkpoints can be restored here: ${newest}` };
 }
 
-function mayResume({ config, log }: Parts, facts: JobFacts, order: Order | null): boolean {
-  return order?.restarts === facts.restarts || resumes(config.policies, facts, log);
-}
-
-const LOOKS = 6;
-const FIRST_PAUSE_MS: Millis = 1_000;
-
-/** A slurmctld that has just started a job answers; one that hangs is tried for a minute. Null: said why in the log. */
-async function lookUp({ look, clock, log, signal }: Parts, jobId: JobId): Promise<JobFacts | null> {
-  let seen: JobLook | null = null;
-  for (let looks = 0; looks < LOOKS; looks++) {
-    if (looks > 0) await clock.sleep(backoff(looks - 1, FIRST_PAUSE_MS), signal);
-    seen = await look(jobId, signal);
-    if (seen.type === 'job') return seen.facts;
-    if (seen.type === 'absent') break;
-  }
-  const why = seen?.type === 'unavailable' ? seen.message : 'Slurm knows no such job';
-  log.error({ job_id: jobId }, `job ${jobId} begins anew, although it has checkpoints: ${why}`);
-  return null;
-}
-
-/** A run that begins anew overwrites what the checkpoints of the runs before it go on from. */
-export async function retire(
-  { store, log }: Pick<Parts, 'store' | 'log'>,
-  { jobId, restarts }: { readonly jobId: JobId; readonly restarts: number },
-  checkpoints: readonly Found[],
-): Promise<void> {
-  const older = checkpoints.filter(
-    ({ manifest, deprecated }) => deprecated === null && manifest.restarts < restarts,
+/** Who the plugin says it is. What acts with his rights starts while Slurm is asked: nothing is asked of it before. */
+async function becomeOwner(parts: Parts, ask: StartAsk, checkpoints: readonly Found[]): Promise<Owner> {
+  const { jobId, uid, gid } = ask;
+  const owner: Owner = { uid, gid, groups: await groupsOf(parts.exec, uid, gid) };
+  const isLikely = checkpoints.some(
+    ({ manifest, deprecated }) => deprecated === null && manifest.criu !== null && manifest.uid === uid,
   );
-  for (const { manifest } of older) {
-    const why = `job ${jobId} began anew as restart ${restarts}: this does not fit its files any more`;
-    await store.deprecate(manifest.actionId, why).catch((error: unknown) => {
-      log.error(
-        { job_id: jobId, action_id: manifest.actionId, err: error },
-        'a checkpoint cannot be deprecated',
-      );
-    });
-  }
+  if (isLikely) parts.helpers.open(jobId, owner);
+  return owner;
+}
+
+/** What is kept under this id is not this job's. */
+function isOthers(choice: Choice): boolean {
+  return choice.type === 'fresh' && (choice.why.kind === 'id-reused' || choice.why.kind === 'other-owner');
 }

@@ -1,14 +1,18 @@
 import type { JobFacts } from '../../vocabulary/job.ts';
 import type { Operation } from '../as-owner/protocol.ts';
+import type { Order } from '../manifest.ts';
 import type { Found } from '../ports.ts';
+import { afterOthers } from './after-others.ts';
 import { restoreArgv, unknownOptions } from './argv.ts';
+import { clearScratch } from './clear-scratch.ts';
 import { whyIncompatible } from './compatible.ts';
 import { keepFromLinks } from './guards.ts';
 import { readHost } from './host.ts';
 import type { Parts } from './parts.ts';
 import { type Places, placesOf } from './places.ts';
 import { archiveOf, prepare } from './prepare.ts';
-import { type Owner, outputsOf, rollbacksOf, type StartedRun, tagOf } from './run.ts';
+import { mayBind, type Owner, outputsOf, rollbacksOf, type StartedRun, tagOf } from './run.ts';
+import { isMoved, sharedFiles } from './shared-files.ts';
 import { unpack } from './unpack.ts';
 
 export type Tried =
@@ -26,14 +30,18 @@ export async function tryCandidate(
   found: Found,
   facts: Pick<JobFacts, 'jobId' | 'restarts'>,
   owner: Owner,
+  order: Order | null,
 ): Promise<Tried> {
   const { manifest } = found;
   const places = placesOf(parts.config.workDir, facts.jobId, facts.restarts);
   const unfit = await whyUnfit(parts, found);
   if (unfit) return unfit;
-  const prepared = await prepare(found, places);
+  const [prepared, shared] = await Promise.all([prepare(found, places), sharedFiles(parts, found)]);
   if (!prepared.ok) return failed(prepared.message, prepared.damaged);
   if (manifest.criu === null) {
+    const scratch = { ...parts, scratch: parts.config.scratch };
+    const cleared = await clearScratch(scratch, owner, manifest, null);
+    if (!cleared.ok) return failed(cleared.message);
     const unpacked = await unpack(parts.exec, parts.lanes, owner, archiveOf(found, places), null);
     return unpacked.ok ? { type: 'files' } : failed(unpacked.message);
   }
@@ -43,8 +51,11 @@ export async function tryCandidate(
     ...facts,
     owner,
     places,
+    moved: isMoved(found, facts, order),
+    shared,
     images: prepared.images,
     guards: guards.folders,
+    sockets: guards.names.sockets.length + guards.names.peers.length > 0 ? guards.names : undefined,
   });
 }
 
@@ -63,37 +74,49 @@ interface Ready {
   readonly restarts: number;
   readonly owner: Owner;
   readonly places: Places;
+  readonly moved: boolean;
+  readonly shared: readonly string[];
   readonly images: string;
   readonly guards: readonly string[];
+  readonly sockets: StartedRun['sockets'];
 }
 
 /** The last step: from here on the job's output is out of slurmstepd's way. */
 async function setOut(parts: Parts, { manifest }: Found, ready: Ready): Promise<Tried> {
-  const { config, asOwner, runs, log } = parts;
-  const { jobId, restarts, owner } = ready;
+  const { config, runs, log } = parts;
+  const { jobId, restarts, owner, sockets, moved, shared } = ready;
   const run: StartedRun = {
     jobId,
     restarts,
     owner,
     actionId: manifest.actionId,
     dumpedRestarts: manifest.restarts,
-    outputs: outputsOf(manifest),
+    moved,
+    shared,
+    outputs: outputsOf(manifest, shared),
+    sockets,
     phase: 'preparing',
     task: null,
   };
   await runs.write(run);
-  const { first, last } = rollbacksOf(manifest);
-  const answer = await asOwner(owner, [
+  const { first, last } = rollbacksOf(manifest, run);
+  const tag = tagOf(jobId, restarts);
+  const answer = await afterOthers(parts, run, manifest, [
+    ...mayBind(sockets),
     ...leftovers(run),
-    { op: 'roll-back', files: [...first, ...last], change: false },
-    { op: 'set-aside', tag: tagOf(jobId, restarts), outputs: run.outputs },
+    { op: 'roll-back', tag, files: [...first, ...last], change: false },
+    { op: 'set-aside', tag, outputs: run.outputs },
   ]);
   if (!answer.ok) return failed(answer.message);
   for (const note of answer.notes) log.warn({ job_id: jobId, restarts }, note);
   const prepared: StartedRun = { ...run, phase: 'prepared' };
   await runs.write(prepared);
   const options = manifest.criu?.restoreOptions ?? [];
-  return { type: 'restore', argv: restoreArgv({ ...config, ...ready, options }), run: prepared };
+  return {
+    type: 'restore',
+    argv: restoreArgv({ ...config, ...ready, hasSockets: sockets !== undefined, options }),
+    run: prepared,
+  };
 }
 
 const MOST_LEFTOVERS = 20;
@@ -101,7 +124,12 @@ const MOST_LEFTOVERS = 20;
 /** A run since the dump that nobody heard of again, perhaps on another node, may have left the output aside. */
 function leftovers({ jobId, restarts, dumpedRestarts, outputs }: StartedRun): Operation[] {
   const least = Math.max(dumpedRestarts + 1, restarts - MOST_LEFTOVERS);
-  return Array.from({ length: Math.max(0, restarts - least + 1) }, (_, index) => {
-    return { op: 'put-back', tag: tagOf(jobId, least + index), outputs, left: true } as const;
-  });
+  return Array.from({ length: Math.max(0, restarts - least + 1) }, (_, index): Operation[] => {
+    const tag = tagOf(jobId, least + index);
+    // What slurmstepd made there is no run's any more, and other jobs would wait for it.
+    return [
+      { op: 'put-back', tag, outputs, left: true },
+      { op: 'forget', tag, outputs },
+    ];
+  }).flat();
 }

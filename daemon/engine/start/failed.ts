@@ -1,6 +1,6 @@
 import type { Operation } from '../as-owner/protocol.ts';
-import { retire } from './begin.ts';
 import type { Parts } from './parts.ts';
+import { retire } from './retire.ts';
 import { type StartedRun, tagOf } from './run.ts';
 
 /** A run begins anew after all; `waiting`: its script only when this is done. Never rejects: whatever of it fails is logged. */
@@ -32,8 +32,9 @@ export async function leave(parts: Parts, run: StartedRun): Promise<void> {
 }
 
 async function giveBack(parts: Parts, run: StartedRun, operations: readonly Operation[]): Promise<void> {
-  const { asOwner, runs, log } = parts;
+  const { asOwner, helpers, runs, log } = parts;
   const answer = await asOwner(run.owner, operations);
+  helpers.close(run.jobId);
   if (answer.ok) for (const note of answer.notes) log.warn(fieldsOf(run), note);
   else log.error(fieldsOf(run), `the output of job ${run.jobId} before its restart: ${answer.message}`);
   await runs.remove(run).catch((error: unknown) => {

@@ -1,7 +1,8 @@
 import { access, lstat, realpath } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import { namedPaths } from '../images/named-paths.ts';
+import { inFlight } from '../images/in-flight.ts';
+import { type NamedPaths, type NamedSockets, namedPaths } from '../images/named-paths.ts';
 
 export type Guards =
   /** Folders in which no symbolic link may be followed while CRIU works. */
@@ -12,15 +13,42 @@ export type Guards =
 const MOST = 64;
 const WRITABLE_BY_OTHERS = 0o022;
 
-/** The guards that the images of a checkpoint call for. */
-export async function keepFromLinks(images: string, kernel = release()): Promise<Guards> {
+/** The guards that the images of a checkpoint call for, and the names of its sockets. */
+export async function keepFromLinks(
+  images: string,
+  kernel = release(),
+): Promise<
+  (Guards & { readonly ok: false }) | (Guards & { readonly ok: true; readonly names: NamedSockets })
+> {
   const paths = await namedPaths(images);
   if (typeof paths === 'string') return { ok: false, message: `its image ${paths}` };
+  const why = paths.unfit ?? (await whyInFlight(images, kernel));
+  if (why !== null) return { ok: false, message: why };
+  const guards = await guardsFor(images, paths, kernel);
+  return guards.ok ? { ...guards, names: { sockets: paths.sockets, peers: paths.peers } } : guards;
+}
+
+/**
+ * A descriptor that is on its way over a socket is in no process when the restored tree is looked at: if others than
+ * root have a hand in its file's path, nobody could tell what CRIU has opened there. Null where there is none.
+ */
+export async function whyInFlight(images: string, kernel = release()): Promise<string | null> {
+  const found = await inFlight(images);
+  if (typeof found === 'string') return `its image ${found}`;
+  // What is made anew is made by its name, and a guard is all that keeps CRIU on the way.
+  const names = isSince(kernel, 5, 14) ? found.files : [...found.files, ...found.deleted];
+  const guards = await guardsOf(names.filter((path) => !path.startsWith('/proc/')));
+  if (guards.ok && guards.folders.length === 0) return null;
+  return `a file descriptor was on its way from one process to another, of a file that others could replace (${names.slice(0, 3).map(shown).join(', ')}): it is saved once that has arrived`;
+}
+
+async function guardsFor(images: string, paths: NamedPaths, kernel: string): Promise<Guards> {
+  const sockets = [...paths.sockets, ...paths.peers];
   // Made by the kernel: nobody lays links there.
-  const named = [...paths.files, ...paths.sockets].filter((path) => !path.startsWith('/proc/'));
+  const named = [...paths.files, ...sockets].filter((path) => !path.startsWith('/proc/'));
   if (isSince(kernel, 5, 14)) return guardsOf(named);
   // What is only opened is looked at before the job runs. What CRIU makes and removes by name is done by then.
-  const remade = (await hasDeletedFiles(images)) ? named : paths.sockets;
+  const remade = (await hasDeletedFiles(images)) ? named : sockets;
   const guards = await guardsOf(remade);
   if (!guards.ok || guards.folders.length === 0) return guards;
   const message = `it holds sockets with names, or deleted files, in ${guards.folders[0]}, which takes Linux 5.14, and this is ${kernel}`;

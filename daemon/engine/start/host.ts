@@ -3,10 +3,9 @@ import { criuVersion } from '../dump/criu.ts';
 import { readMachine } from '../dump/machine.ts';
 import type { Host } from './compatible.ts';
 
-/** What this node has to restore with, asked anew each time: CRIU may have been upgraded. A string says why not. */
+/** What this node has to restore with, looked at anew each time: CRIU may have been upgraded. A string says why not. */
 export async function readHost(exec: Exec, criu: string, proc: string): Promise<Host | string> {
-  const version = await criuVersion(exec, criu);
+  const [version, { cpuFlags }] = await Promise.all([criuVersion(exec, criu), readMachine(proc)]);
   if (!version.ok) return version.message;
-  const { cpuFlags } = await readMachine(proc);
   return { criuVersion: version.version, cpuFlags };
 }

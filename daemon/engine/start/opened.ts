@@ -1,6 +1,8 @@
 import { type BigIntStats, readdirSync, readFileSync, readlinkSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Held } from '../as-owner/protocol.ts';
+import { accessOf, isKernels, PROC_SUPER_MAGIC } from '../job/kernel-file.ts';
+import type { Held } from './held.ts';
+import type { Watch } from './watched.ts';
 
 /** A file that was there only as an image, and has no name any more. */
 interface Nameless {
@@ -10,10 +12,20 @@ interface Nameless {
   readonly access: Held['access'];
 }
 
+/** Something that the kernel makes up. */
+export interface KernelHeld extends Held {
+  readonly isFolder: boolean;
+  readonly isProc: boolean;
+}
+
 /** What processes hold, each thing once. */
 export class Opened {
   readonly #held = new Map<string, Held>();
+  readonly #kernels = new Map<string, KernelHeld>();
   readonly #nameless: Nameless[] = [];
+  readonly #watches: Watch[] = [];
+  /** Of file systems, by their devices. */
+  readonly #magics = new Map<string, number>();
   readonly #ignored: ReadonlySet<string>;
 
   /** `ignored`: `dev:ino` of what CRIU itself has open in each process until it lets go of it. */
@@ -25,8 +37,27 @@ export class Opened {
     return [...this.#held.values()];
   }
 
+  /** Regular files and folders of procfs and its kin: not among `held`. */
+  get kernels(): KernelHeld[] {
+    return [...this.#kernels.values()];
+  }
+
   get nameless(): readonly Nameless[] {
     return this.#nameless;
+  }
+
+  get watches(): readonly Watch[] {
+    return this.#watches;
+  }
+
+  /** The watches of inotify(7), of which a descriptor's fdinfo tells. */
+  takeWatches(fdinfo: string): void {
+    for (const [, ino, sdev] of fdinfo.matchAll(/^inotify wd:\S+ ino:([0-9a-f]+) sdev:([0-9a-f]+) /gm)) {
+      // The kernel's own way to write a device: 20 bits are the minor number.
+      const number = Number.parseInt(sdev!, 16);
+      const device = { major: number >>> 20, minor: number & 0xfffff };
+      this.#watches.push({ device, ino: String(BigInt(`0x${ino}`)) });
+    }
   }
 
   /** `link`: a magic link of procfs. What closes meanwhile is passed over. */
@@ -37,31 +68,39 @@ export class Opened {
     const stats = quietly(() => statSync(link, { bigint: true }));
     if (!stats) return;
     const [dev, ino] = [String(stats.dev), String(stats.ino)];
-    if (this.#ignored.has(`${dev}:${ino}`) || isProcRoot(link, stats)) return;
+    if (this.#ignored.has(`${dev}:${ino}`)) return;
+    const magic = this.#magicOf(link, dev);
+    if (isProcRoot(magic, stats)) return;
     // One that CRIU made anew keeps a name of CRIU's own until the tree runs.
     if (stats.nlink === 0n || path.endsWith(' (deleted)')) {
       this.#nameless.push({ path, uid: Number(stats.uid), mode: Number(stats.mode), access });
       return;
     }
     const held = { path, dev, ino, access };
-    this.#held.set(JSON.stringify(held), held);
+    const key = JSON.stringify(held);
+    const isFolder = stats.isDirectory();
+    if (isKernels(magic) && (isFolder || stats.isFile()))
+      this.#kernels.set(key, { ...held, isFolder, isProc: magic === PROC_SUPER_MAGIC });
+    else this.#held.set(key, held);
+  }
+
+  #magicOf(link: string, dev: string): number {
+    const magic = this.#magics.get(dev) ?? statfsSync(link).type;
+    this.#magics.set(dev, magic);
+    return magic;
   }
 }
-
-const PROC_SUPER_MAGIC = 0x9fa0;
 
 /**
  * The root of a procfs. CRIU mounts one of its own, for each process to find itself, and closes it last; it has no
  * path, and everybody may open one.
  */
-function isProcRoot(link: string, stats: BigIntStats): boolean {
-  return stats.isDirectory() && stats.ino === 1n && statfsSync(link).type === PROC_SUPER_MAGIC;
+function isProcRoot(magic: number, stats: BigIntStats): boolean {
+  return magic === PROC_SUPER_MAGIC && stats.isDirectory() && stats.ino === 1n;
 }
 
 /** One step's worth of work, so that a table of 100,000 descriptors does not stop the engine for others. */
 const AT_ONCE = 200;
-const O_PATH = 0o10000000;
-const ACCESS = ['read', 'write', 'both', 'both'] as const;
 
 /** Everything that a process has open, runs, stands in or has mapped. @throws where /proc cannot be read. */
 export async function takeAll(proc: string, pid: number, opened: Opened): Promise<void> {
@@ -71,15 +110,22 @@ export async function takeAll(proc: string, pid: number, opened: Opened): Promis
     if (++count % AT_ONCE === 0) await new Promise(setImmediate);
   };
   for (const fd of readdirSync(join(folder, 'fd'))) {
-    const flags = quietly(() => flagsOf(readFileSync(join(folder, 'fdinfo', fd), 'latin1')));
-    if (flags !== null) opened.take(join(folder, 'fd', fd), flags & O_PATH ? 'path' : ACCESS[flags & 3]!);
+    const info = quietly(() => readFileSync(join(folder, 'fdinfo', fd), 'latin1'));
+    if (info !== null) {
+      opened.take(join(folder, 'fd', fd), accessOf(flagsOf(info)));
+      opened.takeWatches(info);
+    }
     await pause();
   }
   opened.take(join(folder, 'cwd'), 'path');
   opened.take(join(folder, 'root'), 'path');
-  opened.take(join(folder, 'exe'), 'read');
+  opened.take(join(folder, 'exe'), 'run');
+  const exe = quietly(() => statSync(join(folder, 'exe'), { bigint: true }));
   for (const [range, access] of mappingsOf(folder)) {
-    opened.take(join(folder, 'map_files', range), access);
+    const link = join(folder, 'map_files', range);
+    const there = access === 'read' ? quietly(() => statSync(link, { bigint: true })) : null;
+    const isExe = exe !== null && there?.dev === exe.dev && there.ino === exe.ino;
+    opened.take(link, isExe ? 'run' : access);
     await pause();
   }
 }

@@ -2,13 +2,19 @@ import type { Look } from '../../sources/slurm/look.ts';
 import type { Lanes } from '../../system/lanes.ts';
 import type { EnginePorts } from '../ports.ts';
 import type { AsOwner } from './as-owner.ts';
+import type { Identify } from './held.ts';
+import type { OwnerHelpers } from './owner-helpers.ts';
+import type { Responds } from './responds.ts';
 import type { RunStore } from './run-store.ts';
 
 /** What the parts of the starter are made with. */
 export interface Parts extends EnginePorts {
   readonly look: Look;
+  readonly responds: Responds;
   readonly lanes: Lanes;
   readonly asOwner: AsOwner;
+  readonly helpers: OwnerHelpers;
+  readonly identify: Identify;
   readonly runs: RunStore;
   /** `/proc` */
   readonly proc: string;

@@ -1,5 +1,7 @@
-import { mkdir, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, open, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { atOnce } from '../../system/at-once.ts';
+import { sumOf } from '../dump/copy-file.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Found } from '../ports.ts';
 import type { Places } from './places.ts';
@@ -31,16 +33,21 @@ export async function prepare({ manifest, dir }: Found, places: Places): Promise
     const isPacked = manifest.compress === 'zstd';
     const full = await tooLittleSpace(places, isPacked ? manifest.images : []);
     if (full !== null) return { ok: false, damaged: false, message: full };
-    const images = join(dir, 'images');
+    const stored = join(dir, 'images');
     const problem =
-      (isPacked ? await unpackImages(manifest, images, places) : await wrongImage(manifest, images)) ??
+      (isPacked ? await unpackImages(manifest, stored, places) : await wrongImage(manifest, stored)) ??
       (await unpackArchive(manifest, dir, places));
     if (problem !== null) return { ok: false, damaged: true, message: problem };
-    return { ok: true, images: isPacked ? places.images : images };
+    return { ok: true, images: imagesOf({ manifest, dir }, places) };
   } catch (error) {
     const message = `it cannot be unpacked on this node: ${(error as Error).message}`;
     return { ok: false, damaged: false, message };
   }
+}
+
+/** Where CRIU takes the prepared images of a checkpoint from. */
+export function imagesOf({ manifest, dir }: Pick<Found, 'manifest' | 'dir'>, places: Places): string {
+  return manifest.compress === 'zstd' ? places.images : join(dir, 'images');
 }
 
 /** Where the prepared archive of a checkpoint is; null where it has none. */
@@ -74,13 +81,13 @@ async function unpackImages({ images }: Manifest, from: string, places: Places):
   return problem;
 }
 
-/** What is not compressed has no checksum; CRIU reads what is there. */
+/** CRIU reads what is there, so that it is read once before. */
 async function wrongImage({ images }: Manifest, from: string): Promise<string | null> {
-  for (const { name, bytes } of images) {
-    const wrong = await wrongSize(join(from, name), bytes);
-    if (wrong !== null) return `its image ${name} ${wrong}`;
-  }
-  return null;
+  const wrong = await atOnce(AT_ONCE, images, async (image) => {
+    const why = await wrongFile(join(from, image.name), image);
+    return why === null ? null : `its image ${image.name} ${why}`;
+  });
+  return wrong.find((why) => why !== null) ?? null;
 }
 
 /** Its size is known when it is unpacked: it may take what is free. */
@@ -96,15 +103,23 @@ async function unpackArchive(
   const wrong =
     compress === 'zstd'
       ? await unpackZstd(path, places.archive, { storedBytes: archive.bytes, bytes: null, most })
-      : await wrongSize(path, archive.bytes);
+      : await wrongFile(path, archive);
   return wrong === null ? null : `its archive ${archive.name} ${wrong}`;
 }
 
-async function wrongSize(path: string, bytes: number): Promise<string | null> {
+/** A file that is stored as it is. Without `crc32`, from an engine that made none, its size has to do. */
+async function wrongFile(
+  path: string,
+  { bytes, crc32 }: { readonly bytes: number; readonly crc32?: number | undefined },
+): Promise<string | null> {
   const there = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
     throw error;
   });
   if (!there?.isFile()) return 'is missing';
-  return there.size === bytes ? null : `has ${there.size} bytes and not ${bytes}`;
+  if (there.size !== bytes) return `has ${there.size} bytes and not ${bytes}`;
+  if (crc32 === undefined) return null;
+  await using file = await open(path, 'r');
+  const sum = await sumOf(file);
+  return sum.crc32 === crc32 ? null : 'is damaged: its checksum is another one';
 }

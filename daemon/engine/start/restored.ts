@@ -2,7 +2,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobId } from '../../vocabulary/job.ts';
 import { readProcess } from '../job/process.ts';
-import type { RestoredRun } from '../job/run-file.ts';
+import { type RestoredRun, readRunFile } from '../job/run-file.ts';
 import type { Verdict } from '../ports.ts';
 import type { Parts } from './parts.ts';
 import { type StartedRun, tagOf } from './run.ts';
@@ -25,12 +25,23 @@ export async function noteRestored(
   return { ok: true };
 }
 
+/** Whether this very process is noted: whoever said so may have had no answer. */
+export async function isNoted(
+  { config, proc }: Pick<Parts, 'config' | 'proc'>,
+  jobId: JobId,
+  { init, root }: { readonly init: number; readonly root: number },
+): Promise<boolean> {
+  const run = await readRunFile(config.runDir, jobId).catch(() => null);
+  if (run?.init !== init || run.root !== root) return false;
+  return run.initStart === (await readProcess(proc, init))?.startTime;
+}
+
 export async function forgetRestored({ config }: Pick<Parts, 'config'>, jobId: JobId): Promise<void> {
   await rm(join(config.runDir, 'runs', `${jobId}.json`), { force: true });
 }
 
 /** What nobody needs once the job runs. Never rejects. */
-export async function tidy({ asOwner, runs, log }: Parts, run: StartedRun): Promise<void> {
+export async function tidy({ asOwner, helpers, runs, log }: Parts, run: StartedRun): Promise<void> {
   const { jobId, restarts, owner, outputs } = run;
   const fields = { job_id: jobId, restarts };
   try {
@@ -41,5 +52,7 @@ export async function tidy({ asOwner, runs, log }: Parts, run: StartedRun): Prom
     await runs.remove(run);
   } catch (error) {
     log.error({ ...fields, err: error }, 'cleaning up after a restore failed');
+  } finally {
+    helpers.close(jobId);
   }
 }

@@ -14,7 +14,7 @@ export function resumes(file: string, job: Matched, log: Log): boolean {
     const text = readText(file);
     // What ckptd takes from its environment is of no matter here, but has to be there.
     const env = {
-      CEDANA_CLUSTER_ID: '00000000-0000-4000-8000-000000000000',
+      CEDANA_CLUSTER_ID: '00000000-0000-4000-8000-000000000001',
       CEDANA_URL: 'https://localhost',
     };
     const rule = ruleOf(policyOf(parseConfig(text, { file, env, hostname: 'localhost' })).rules, job);

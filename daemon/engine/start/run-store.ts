@@ -13,7 +13,12 @@ const schema = v.object({
   owner: v.object({ uid: number, gid: number, groups: v.array(number) }),
   actionId: v.string(),
   dumpedRestarts: number,
-  outputs: v.array(v.object({ path: v.string(), ino: v.nullable(v.string()) })),
+  moved: v.optional(v.boolean()),
+  shared: v.optional(v.array(v.string())),
+  outputs: v.array(
+    v.object({ path: v.string(), ino: v.nullable(v.string()), shared: v.optional(v.boolean()) }),
+  ),
+  sockets: v.optional(v.object({ sockets: v.array(v.string()), peers: v.array(v.string()) })),
   phase: v.picklist(['preparing', 'prepared', 'going', 'checked']),
   task: v.nullable(v.object({ pid: number, startTime: number })),
 });

@@ -4,16 +4,23 @@ import { Lanes } from '../../system/lanes.ts';
 import { Turns } from '../../system/turns.ts';
 import type { JobId, Millis } from '../../vocabulary/job.ts';
 import type { EnginePorts, Starter, Verdict } from '../ports.ts';
+import { anewMarks } from './anew.ts';
 import { asOwner } from './as-owner.ts';
 import { begin } from './begin.ts';
 import { checkTree } from './check.ts';
 import { leave, undo } from './failed.ts';
+import { forgetStart } from './forget-start.ts';
 import { putFiles, taskOf } from './go.ts';
+import { identifier } from './held.ts';
+import { ownerHelpers } from './owner-helpers.ts';
 import type { Parts } from './parts.ts';
 import { placesOf } from './places.ts';
-import { forgetRestored, noteRestored, tidy } from './restored.ts';
-import { type Phase, rollbacksOf, type StartedRun } from './run.ts';
+import { imagesOf } from './prepare.ts';
+import { respondsBy } from './responds.ts';
+import { forgetRestored, isNoted, noteRestored, tidy } from './restored.ts';
+import { type Phase, rollbacksOf, type StartedRun, tagOf } from './run.ts';
 import { runStore } from './run-store.ts';
+import { onceStoreIsBack } from './store-back.ts';
 
 /** From the plan to the task that asks for its files, slurmstepd takes seconds. */
 const MOST_PREPARED_MS: Millis = 10 * 60_000;
@@ -29,11 +36,14 @@ export function createStarter(ports: EnginePorts, stands: Partial<Parts> = {}): 
     ...ports,
     lanes,
     look: jobLooker(exec, slurmCommands(config.slurm.bin)),
-    asOwner: asOwner(exec, lanes, config.asOwner),
+    ...ownerHelpers(asOwner(exec, lanes, config.asOwner), config.asOwner, signal),
+    identify: identifier(exec, lanes, config.helper),
+    responds: respondsBy(exec, config.slurm.bin),
     runs: runStore(config.workDir),
     proc: '/proc',
     ...stands,
   };
+  const anew = anewMarks(parts);
   const runs = new Map<JobId, StartedRun>();
   const turns = new Map<JobId, Turns>();
 
@@ -54,6 +64,9 @@ export function createStarter(ports: EnginePorts, stands: Partial<Parts> = {}): 
     turns.set(jobId, turn);
     return turn.with(body);
   }
+
+  /** What began anew while there was no engine. The store may be slow: only the jobs themselves wait for it. */
+  void anew.jobs().then((jobs) => Promise.all(jobs.map((jobId) => inTurn(jobId, () => anew.settle(jobId)))));
 
   /** A plugin that never comes back must not keep the job's output aside. */
   function expect(run: StartedRun): void {
@@ -89,16 +102,26 @@ export function createStarter(ports: EnginePorts, stands: Partial<Parts> = {}): 
     return inTurn(jobId, async () => {
       const run = runs.get(jobId);
       if (!run) return { ok: false, message: `job ${jobId} is not being restored here` };
-      if (!phases.includes(run.phase))
-        return { ok: false, message: `the restore of job ${jobId} is ${run.phase}: this is not its turn` };
-      try {
-        return await body(run);
-      } catch (error) {
-        log.error({ job_id: jobId, restarts: run.restarts, err: error }, 'a step of a restore failed');
-        return { ok: false, message: (error as Error).message };
-      }
+      if (!phases.includes(run.phase)) return notItsTurn(run);
+      const verdict = await verdictOf(run, body);
+      // Helpers and commands end with the engine: that says nothing of the restore.
+      return verdict.ok || !signal.aborted ? verdict : { ...verdict, later: true };
     });
   }
+
+  async function verdictOf(run: StartedRun, body: (run: StartedRun) => Promise<Verdict>): Promise<Verdict> {
+    try {
+      return await body(run);
+    } catch (error) {
+      const { jobId, restarts } = run;
+      log.error({ job_id: jobId, restarts, err: error }, 'a step of a restore failed');
+      return { ok: false, message: (error as Error).message };
+    }
+  }
+
+  const notItsTurn = ({ jobId, phase }: StartedRun): Verdict => {
+    return { ok: false, message: `the restore of job ${jobId} is ${phase}: this is not its turn` };
+  };
 
   async function foundOf({ actionId, jobId }: StartedRun) {
     const found = await store.find(actionId, jobId);
@@ -107,54 +130,79 @@ export function createStarter(ports: EnginePorts, stands: Partial<Parts> = {}): 
   }
 
   return {
+    standBy: parts.helpers.standBy,
+
     start: (ask) =>
       inTurn(ask.jobId, async () => {
         const before = runs.get(ask.jobId);
-        runs.delete(ask.jobId);
         try {
+          await anew.settle(ask.jobId);
           const begun = await begin(parts, ask);
-          if (before && !begun) await leave(parts, before);
-          if (before) await parts.runs.removeOthers(ask.jobId, begun?.run.restarts ?? -1);
-          if (!begun) return null;
+          runs.delete(ask.jobId);
+          const run = begun?.type === 'restore' ? begun.run : null;
+          if (before && !run) await leave(parts, before);
+          if (before) await parts.runs.removeOthers(ask.jobId, run?.restarts ?? -1);
+          if (begun?.type !== 'restore') return begun;
           runs.set(ask.jobId, begun.run);
           expect(begun.run);
-          return { actionId: begun.run.actionId, argv: begun.argv };
+          return { type: 'restore', actionId: begun.run.actionId, argv: begun.argv };
         } catch (error) {
           const message = (error as Error).message;
+          if (signal.aborted) {
+            // Of `before`, the next engine finds what is on the disk.
+            log.info(
+              { job_id: ask.jobId },
+              `job ${ask.jobId}: the next engine sees to its start: ${message}`,
+            );
+            return { type: 'later', why: 'the engine is being stopped' };
+          }
+          runs.delete(ask.jobId);
           log.error({ job_id: ask.jobId, err: error }, `job ${ask.jobId} begins anew: ${message}`);
-          return null;
+          // What the run before had put aside stays hidden otherwise.
+          if (before) await leave(parts, before);
+          await anew.add(ask);
+          return { type: 'anew', why: message };
         }
       }),
 
     go: (jobId, pid) =>
-      at(jobId, ['prepared'], async (run) => {
+      at(jobId, ['prepared', 'going'], async (run) => {
         const task = await taskOf(parts.proc, pid);
         if (!task) return { ok: false, message: `there is no process ${pid}` };
+        // It had no answer, and has started nothing yet.
+        const isAgain = run.task?.pid === pid && run.task.startTime === task.startTime;
+        if (run.phase === 'going' && !isAgain) return notItsTurn(run);
         const going = await move(run, { phase: 'going', task });
-        return putFiles(parts, going, await foundOf(going));
+        const found = await onceStoreIsBack(parts, jobId, () => foundOf(going));
+        return putFiles(parts, going, found);
       }),
 
+    // Again where the answer was lost: the tree stands still until there is one.
     check: (jobId) =>
-      at(jobId, ['going'], async (run) => {
+      at(jobId, ['going', 'checked'], async (run) => {
         const { owner, task } = run;
-        const { log: criuLog } = placesOf(config.workDir, jobId, run.restarts);
+        const places = placesOf(config.workDir, jobId, run.restarts);
+        const found = await foundOf(run);
         const verdict = await checkTree({
           proc: parts.proc,
           owner,
           task: task!,
-          log: criuLog,
-          asOwner: parts.asOwner,
+          log: places.log,
+          images: imagesOf(found, places),
+          identify: parts.identify,
         });
         if (!verdict.ok) return verdict;
-        const files = rollbacksOf((await foundOf(run)).manifest).last;
-        const answer = await parts.asOwner(owner, [{ op: 'roll-back', files, change: true }]);
+        const files = rollbacksOf(found.manifest, run).last;
+        const tag = tagOf(jobId, run.restarts);
+        const answer = await parts.asOwner(owner, [{ op: 'roll-back', tag, files, change: true }]);
         if (!answer.ok) return answer;
+        for (const note of answer.notes) log.warn({ job_id: jobId, restarts: run.restarts }, note);
         await move(run, { phase: 'checked' });
         return { ok: true };
       }),
 
-    restored: (jobId, pids) =>
-      at(jobId, ['checked'], async (run) => {
+    async restored(jobId, pids) {
+      const verdict = await at(jobId, ['checked'], async (run) => {
         const noted = await noteRestored(parts, run, pids);
         if (!noted.ok) return noted;
         runs.delete(jobId);
@@ -162,7 +210,10 @@ export function createStarter(ports: EnginePorts, stands: Partial<Parts> = {}): 
         log.info(fields, `job ${jobId} goes on from checkpoint ${run.actionId}`);
         await tidy(parts, run);
         return { ok: true };
-      }),
+      });
+      if (verdict.ok || !(await isNoted(parts, jobId, pids))) return verdict;
+      return { ok: true };
+    },
 
     failed: (jobId, message) =>
       at(jobId, ['preparing', 'prepared', 'going', 'checked'], async (run) => {
@@ -177,7 +228,9 @@ export function createStarter(ports: EnginePorts, stands: Partial<Parts> = {}): 
           runs.delete(jobId);
           await leave(parts, run);
         }
+        parts.helpers.close(jobId);
         await forgetRestored(parts, jobId);
+        await forgetStart(config.socket.path, jobId);
         turns.delete(jobId);
       }),
   };

@@ -25,6 +25,8 @@ export async function unpack(
   const command = [
     ...(inside === null ? [] : ['/usr/bin/nsenter', '--target', String(inside), '--mount', '--']),
     '/usr/bin/setpriv',
+    // The next engine does it again, and must not find one at it.
+    '--pdeathsig=KILL',
     `--reuid=${owner.uid}`,
     `--regid=${owner.gid}`,
     groups,

@@ -26,21 +26,29 @@ test.each([
 });
 
 test('the command restores into the namespaces of ckptd-criu init, with the options of the dump', () => {
-  const argv = restoreArgv({
+  const command = {
     helper: '/usr/lib/ckptd/ckptd-criu',
     criu: '/usr/sbin/criu',
     owner: OWNER,
     places: placesOf('/var/lib/ckptd-engine', 7, 2),
     images: '/var/lib/ckptd-engine/restore/7.2/images',
     guards: ['/home', '/tmp'],
+    hasSockets: false,
     options: ['--shell-job', '--file-locks'],
-  });
+  };
+  const argv = restoreArgv(command);
   const at = argv.indexOf('--');
   expect(argv.slice(0, at).join(' ')).toBe(
     `/usr/lib/ckptd/ckptd-criu init --uid ${OWNER.uid} --gid ${OWNER.gid} ` +
       '--pidfile /var/lib/ckptd-engine/restore/7.2/work/pid ' +
       '--log /var/lib/ckptd-engine/restore/7.2/work/restore.log --guard /home --guard /tmp',
   );
+  const withSockets = restoreArgv({ ...command, hasSockets: true });
+  expect(withSockets.slice(at, at + 3)).toEqual([
+    '--sockets',
+    `${OWNER.uid} ${OWNER.gid} ${OWNER.groups[0]}`,
+    '--',
+  ]);
   expect(argv.slice(at + 1).join(' ')).toBe(
     '/usr/sbin/criu restore --images-dir /var/lib/ckptd-engine/restore/7.2/images ' +
       '--work-dir /var/lib/ckptd-engine/restore/7.2/work --log-file restore.log -v2 --shell-job --file-locks ' +

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { namedPaths } from '../../../daemon/engine/images/named-paths.ts';
 import { guardsOf, keepFromLinks } from '../../../daemon/engine/start/guards.ts';
 import { isRoot, OWNER } from '../as-owner/support.ts';
-import { filesImage } from './files-image.ts';
+import { filesImage } from '../images/made-images.ts';
 
 /** A folder that root alone can change, and so can those above it. */
 let root = '';
@@ -71,12 +71,17 @@ test('names of files and sockets are read from the images of CRIU', async () => 
       { name: 'relative', folder: '/home/ann' },
       { name: '\0abstract' },
       { name: '' },
+      { name: '/dev/log', extern: true },
     ],
+    watches: [['/home/ann', '/home/ann/out'], []],
   });
   writeFileSync(join(root, 'files.img'), image);
   expect(await namedPaths(root)).toEqual({
-    files: ['/home/ann/out', '/home/ann/\xff', '/'],
+    files: ['/home/ann/out', '/home/ann/\xff', '/', '/home/ann'],
     sockets: ['/tmp/x/sock', '/home/ann/relative'],
+    peers: ['/dev/log'],
+    watched: ['/home/ann', '/home/ann/out'],
+    unfit: null,
   });
 });
 
@@ -101,13 +106,27 @@ test('an image that is cut anywhere, or is another, is said to be', async () => 
   }
 });
 
+asRoot('on the way to what is watched no link is followed', async () => {
+  const home = folder('home', 0o755, OWNER.uid);
+  writeFileSync(join(root, 'files.img'), filesImage({ watches: [[join(home, 'inbox')]] }));
+  expect(await keepFromLinks(root, '6.1.0')).toMatchObject({ ok: true, folders: [home] });
+});
+
+test.each([
+  ['a watch without a path', { watches: [['/home/ann', null]] }, /watches something that has no path/],
+  ['fanotify', { fanotify: true }, /fanotify/],
+])('%s is not restored: nobody could look at it', async (_, held, why) => {
+  writeFileSync(join(root, 'files.img'), filesImage(held));
+  expect(await keepFromLinks(root)).toEqual({ ok: false, message: expect.stringMatching(why) });
+});
+
 asRoot('a kernel that cannot guard restores only what CRIU need not make by name', async () => {
   const home = folder('home', 0o755, OWNER.uid);
   const images = folder('images');
   const write = (image: Buffer) => writeFileSync(join(images, 'files.img'), image);
   write(filesImage({ files: [join(home, 'out'), '/proc/5/stat'] }));
-  expect(await keepFromLinks(images, '5.14.0-503.el9')).toEqual({ ok: true, folders: [home] });
-  expect(await keepFromLinks(images, '4.18.0-553.el8')).toEqual({ ok: true, folders: [] });
+  expect(await keepFromLinks(images, '5.14.0-503.el9')).toMatchObject({ ok: true, folders: [home] });
+  expect(await keepFromLinks(images, '4.18.0-553.el8')).toMatchObject({ ok: true, folders: [] });
   const old = {
     ok: false,
     message: `it holds sockets with names, or deleted files, in ${home}, which takes Linux 5.14, and this is 4.18.0`,
@@ -117,5 +136,9 @@ asRoot('a kernel that cannot guard restores only what CRIU need not make by name
   rmSync(join(images, 'remap-fpath.img'));
   write(filesImage({ sockets: [{ name: join(home, 'sock') }] }));
   expect(await keepFromLinks(images, '4.18.0')).toEqual(old);
-  expect(await keepFromLinks(images, '6.1.0')).toEqual({ ok: true, folders: [home] });
+  expect(await keepFromLinks(images, '6.1.0')).toMatchObject({ ok: true, folders: [home] });
+  write(filesImage({ sockets: [{ name: join(home, 'log'), extern: true }] }));
+  expect(await keepFromLinks(images, '4.18.0')).toEqual(old);
+  const names = { sockets: [], peers: [join(home, 'log')] };
+  expect(await keepFromLinks(images, '6.1.0')).toEqual({ ok: true, folders: [home], names });
 });

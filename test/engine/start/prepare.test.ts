@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -43,8 +45,11 @@ async function checkpoint(compress: 'zstd' | 'none' = 'zstd'): Promise<Found> {
   }
   const archive = `local.tar${suffix}`;
   writeFileSync(join(folder, 'tar'), PAGES);
-  const { storedBytes } = await storeFile(join(folder, 'tar'), join(folder, archive), compress);
-  return foundOf({ compress, images, archive: { name: archive, bytes: storedBytes } }, { dir: folder });
+  const { storedBytes, crc32 } = await storeFile(join(folder, 'tar'), join(folder, archive), compress);
+  return foundOf(
+    { compress, images, archive: { name: archive, bytes: storedBytes, crc32 } },
+    { dir: folder },
+  );
 }
 
 test('images and archive are unpacked as they were', async () => {
@@ -101,6 +106,7 @@ test.each<[string, () => void, RegExp]>([
     },
     /^its image pages-1.img.zst cannot be decompressed: /,
   ],
+  ['nothing', () => writeFileSync(stored('pages-1.img.zst'), ''), /has 0 bytes and not \d+$/],
   [
     'something else',
     () => writeFileSync(stored('pages-1.img.zst'), Buffer.alloc(packed().length)),
@@ -129,6 +135,23 @@ async function instead(content: Buffer, bytes = PAGES.length): Promise<Found> {
 const zip = (content: Buffer, checksum = 1): Buffer =>
   zstdCompressSync(content, { params: { [constants.ZSTD_c_checksumFlag]: checksum } });
 
+test.each([0, 3, 4])(
+  'an image of %d bytes is no zstd file, even where the manifest says so',
+  async (bytes) => {
+    expect(await prepare(await instead(zip(PAGES).subarray(0, bytes)), places())).toMatchObject({
+      damaged: true,
+      message: 'its image pages-1.img.zst is no zstd file',
+    });
+  },
+);
+
+test('what is unpacked is for root alone, large and small', async () => {
+  const { manifest } = await instead(zip(Buffer.alloc(3_000_000)), 3_000_000);
+  expect(await prepare(foundOf(manifest, { dir: folder }), places())).toMatchObject({ ok: true });
+  for (const name of ['core-1.img', 'pages-1.img'])
+    expect(statSync(join(places().images, name)).mode & 0o777).toBe(0o600);
+});
+
 test('an image without a checksum could be anything', async () => {
   expect(await prepare(await instead(zip(PAGES, 0)), places())).toMatchObject({
     damaged: true,
@@ -144,14 +167,52 @@ test('an image that ends in the middle of its data is damage even where the mani
   });
 });
 
-test('what unpacks to more than the manifest says is cut off there', async () => {
-  const bomb = zip(Buffer.alloc(100_000_000));
-  expect(await prepare(await instead(bomb), places())).toEqual({
+test.each([PAGES.length, 0, 3_000_000])(
+  'what unpacks to more than the %d bytes that the manifest says is cut off there',
+  async (bytes) => {
+    const bomb = zip(Buffer.alloc(100_000_000));
+    expect(await prepare(await instead(bomb, bytes), places())).toEqual({
+      ok: false,
+      damaged: true,
+      message: `its image pages-1.img.zst holds more than ${bytes} bytes`,
+    });
+    const [there] = readdirSync(places().images).filter((name) => name === 'pages-1.img');
+    if (there) expect(statSync(join(places().images, there)).size).toBeLessThanOrEqual(bytes);
+  },
+);
+
+test('an image of many blocks comes back, and a byte of it that fell over is damage', async () => {
+  const content = randomBytes(5_000_001);
+  const found = await instead(zip(content), content.length);
+  expect(await prepare(found, places())).toMatchObject({ ok: true });
+  expect(readFileSync(join(places().images, 'pages-1.img')).equals(content)).toBe(true);
+  const bytes = packed();
+  bytes[3_000_000]! ^= 1;
+  writeFileSync(stored('pages-1.img.zst'), bytes);
+  expect(await prepare(found, places())).toMatchObject({
+    damaged: true,
+    message: expect.stringMatching(/^its image pages-1.img.zst cannot be decompressed: /),
+  });
+});
+
+test('a byte that fell over shows in what is not compressed, too', async () => {
+  const found = await checkpoint('none');
+  const bytes = readFileSync(stored('pages-1.img'));
+  bytes[bytes.length >> 1]! ^= 0x10;
+  writeFileSync(stored('pages-1.img'), bytes);
+  expect(await prepare(found, places())).toEqual({
     ok: false,
     damaged: true,
-    message: `its image pages-1.img.zst holds more than ${PAGES.length} bytes`,
+    message: 'its image pages-1.img is damaged: its checksum is another one',
   });
-  expect(readFileSync(join(places().images, 'pages-1.img')).length).toBeLessThanOrEqual(PAGES.length);
+});
+
+test('an engine before this one made no checksums of what it did not compress: its checkpoints are good', async () => {
+  const { manifest, ...rest } = await checkpoint('none');
+  const images = manifest.images.map(({ name, bytes, storedBytes }) => ({ name, bytes, storedBytes }));
+  const { name, bytes } = manifest.archive!;
+  const found = { ...rest, manifest: { ...manifest, images, archive: { name, bytes } } };
+  expect(await prepare(found, places())).toEqual({ ok: true, images: join(folder, 'images') });
 });
 
 test('what unpacks to less than the manifest says is damage', async () => {

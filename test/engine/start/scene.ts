@@ -5,6 +5,7 @@ import type { EngineConfig } from '../../../daemon/engine/config/config.ts';
 import { storeFile } from '../../../daemon/engine/dump/compress.ts';
 import type { Manifest } from '../../../daemon/engine/manifest.ts';
 import type { Starter } from '../../../daemon/engine/ports.ts';
+import type { Parts } from '../../../daemon/engine/start/parts.ts';
 import { createStarter } from '../../../daemon/engine/start/starter.ts';
 import type { JobLook } from '../../../daemon/sources/slurm/squeue.ts';
 import { systemExec } from '../../../daemon/system/exec.ts';
@@ -12,8 +13,9 @@ import type { JobFacts } from '../../../daemon/vocabulary/job.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { recordingLog } from '../../support/log.ts';
 import { Folder, inoOf, OWNER, PROGRAM } from '../as-owner/support.ts';
+import { filesImage } from '../images/made-images.ts';
 import { FakeStore } from './fake-store.ts';
-import { filesImage } from './files-image.ts';
+import { identify } from './helper.ts';
 import { CLUSTER, id, manifestOf } from './support.ts';
 
 export const DUMPED = 'line 1\nline 2\n';
@@ -26,10 +28,16 @@ export class Scene implements Disposable {
   readonly store = new FakeStore();
   readonly log = recordingLog();
   readonly clock = new ManualClock();
-  readonly #stop = new AbortController();
+  #stop = new AbortController();
   /** What Slurm answers, the last one again and again. */
   slurm: JobLook[];
   looks = 0;
+  /** Names of sockets in the checkpoints that are made from now on. */
+  sockets: string[] = [];
+  /** Why the last start lost the job's work, as its user reads it; null: it did not. */
+  lost: string | null = null;
+  /** Nodes that Slurm does not reach. */
+  readonly silent = new Set<string>();
 
   constructor() {
     this.home.file('out', DUMPED + LATE);
@@ -51,7 +59,10 @@ export class Scene implements Disposable {
   async checkpoint(number = 1, fields: Partial<Manifest> = {}): Promise<string> {
     const dir = join(this.work, `store-${number}`);
     mkdirSync(join(dir, 'images'), { recursive: true });
-    const files = filesImage({ files: [this.home.at('out'), this.home.at('data')] });
+    const files = filesImage({
+      files: [this.home.at('out'), this.home.at('data')],
+      sockets: this.sockets.map((name) => ({ name })),
+    });
     const images: Manifest['images'][number][] = [];
     for (const [name, content] of [
       ['core.img', `image of ${number}`],
@@ -77,7 +88,7 @@ export class Scene implements Disposable {
   }
 
   /** An engine on that node; a second one is the first one started again. */
-  engine(): Starter {
+  engine(stands: Partial<Parts> = {}): Starter {
     const config: EngineConfig = {
       clusterId: CLUSTER,
       dir: '/nowhere',
@@ -85,7 +96,7 @@ export class Scene implements Disposable {
       criu: join(this.work, 'criu'),
       scratch: [],
       compress: 'zstd',
-      socket: { path: '/nowhere', mode: 0o600, group: 'root' },
+      socket: { path: join(this.work, 'run/api.sock'), mode: 0o600, group: 'root' },
       listen: null,
       tokenFile: null,
       slurm: { node: 'n2', bin: '/nowhere', conf: '/nowhere' },
@@ -99,11 +110,31 @@ export class Scene implements Disposable {
     const { store, clock, log } = this;
     const look = async (): Promise<JobLook> => this.slurm[Math.min(this.looks++, this.slurm.length - 1)]!;
     const ports = { config, store, exec: systemExec(), clock, log, signal: this.#stop.signal };
-    return createStarter(ports, { look });
+    const responds = async (node: string) => !this.silent.has(node);
+    return createStarter(ports, { look, identify, responds, ...stands });
   }
 
-  start(engine: Starter) {
-    return engine.start({ jobId: 7, uid: OWNER.uid, gid: OWNER.gid });
+  /** The end of the engines so far, as by SIGTERM; not of those that are made from now on. */
+  stop(): void {
+    this.#stop.abort(new Error('stopped'));
+    this.#stop = new AbortController();
+  }
+
+  /** The plan; null: from the beginning. `restarts`: what the plugin says; null: nothing. */
+  async start(engine: Starter, restarts: number | null = null) {
+    const answer = await engine.start({ jobId: 7, uid: OWNER.uid, gid: OWNER.gid, restarts });
+    this.lost = answer?.type === 'anew' ? answer.why : null;
+    return answer?.type === 'restore' ? answer : null;
+  }
+
+  /** Leaves word that a run began anew, as the SPANK plugin does. */
+  mark(name: string): void {
+    mkdirSync(join(this.work, 'run/anew'), { recursive: true, mode: 0o700 });
+    writeFileSync(join(this.work, 'run/anew', name), '');
+  }
+
+  get marks(): string[] {
+    return readdirSync(join(this.work, 'run/anew'));
   }
 
   get staged(): string[] {

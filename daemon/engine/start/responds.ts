@@ -1,0 +1,18 @@
+import { slurmCommands } from '../../sources/slurm/commands.ts';
+import { isDoubtful, nodeCommand, readNodes } from '../../sources/slurm/sinfo.ts';
+import type { Exec } from '../../system/ports.ts';
+
+const SILENT = /^(DOWN|UNKNOWN|ERROR|FUTURE|NOT_RESPONDING|POWERED_DOWN|POWERING_DOWN)$/;
+
+/** Whether Slurm reaches a node, by a single record; where it does not say, the node may be cut off. */
+export type Responds = (node: string) => Promise<boolean>;
+
+export function respondsBy(exec: Exec, bin: string): Responds {
+  const slurm = slurmCommands(bin);
+  return async (node) => {
+    const look = readNodes(await exec.run(nodeCommand(slurm, node)), slurm.mark, [node]);
+    const facts = look.type === 'nodes' ? look.nodes.get(node) : undefined;
+    if (facts === undefined || isDoubtful(facts)) return false;
+    return ![facts.base, ...facts.flags].some((flag) => SILENT.test(flag));
+  };
+}
