@@ -1,0 +1,111 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../system/ports.ts';
+import type { Millis } from '../../vocabulary/job.ts';
+import { batchTaskOf, isStepd, readMembers } from '../job/batch-task.ts';
+import { cgroupMembers } from '../job/members.ts';
+import { type Process, readProcess } from '../job/process.ts';
+import type { Freezer, StepFolder } from '../move/cgroup-freezer.ts';
+import type { BatchRun } from './batch-runs.ts';
+
+export interface Ender {
+  readonly freezer: Freezer;
+  readonly clock: Clock;
+  readonly proc: string;
+  /** kill(2). */
+  readonly signal: (pid: number, signal: NodeJS.Signals) => void;
+}
+
+/** A process that waits for a dead file server may take for ever. */
+const TRY_FOR_MS: Millis = 5_000;
+const POLL_MS: Millis = 20;
+
+/** The cgroups that hold a job's own processes, one a step; not its slurmstepds. Empty once the job is gone. */
+export async function partsOf({
+  version,
+  folder,
+}: Pick<BatchRun, 'version' | 'folder'>): Promise<StepFolder[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const steps = entries.filter((entry) => entry.isDirectory() && entry.name.startsWith('step_'));
+  return steps.map(({ name }) => ({
+    version,
+    folder: version === 1 ? join(folder, name) : join(folder, name, 'user'),
+  }));
+}
+
+/** Whether the very batch script that was seen still runs. */
+export async function isSameRun(proc: string, { task }: BatchRun): Promise<boolean> {
+  return (await readProcess(proc, task.pid))?.startTime === task.startTime;
+}
+
+/**
+ * Ends everything of a job on this node. It is halted first, so that none of it sees another
+ * die. Then its slurmstepds, before all else: one that lives on reports to slurmctld that the batch script was
+ * killed, and slurmctld (24.11) takes that for the end of the job that waits for its next run (`_job_complete …
+ * cancelled by interactive user`; where it runs already, it is refused as of the wrong node).
+ *
+ * `gone`: the run had ended already, and nothing was done. Rejects, naming them, where processes are left.
+ */
+export async function endRun(ender: Ender, run: BatchRun): Promise<'ended' | 'gone'> {
+  const { freezer, clock, proc } = ender;
+  if (!(await isSameRun(proc, run))) return 'gone';
+  let until = clock.now() + TRY_FOR_MS;
+  const halted = new Map<string, StepFolder>();
+  for (;;) {
+    for (const part of await partsOf(run)) {
+      await freezer.halt(part);
+      halted.set(part.folder, part);
+    }
+    const left = await stepdsOf(proc, run);
+    if (left.length === 0 || clock.now() >= until) break;
+    for (const stepd of left) await kill(ender, stepd);
+    await clock.sleep(POLL_MS);
+  }
+  until = clock.now() + TRY_FOR_MS;
+  for (;;) {
+    const members = [...(await readMembers(proc, await cgroupMembers(run.folder))).values()];
+    const alive = members.filter(({ state }) => !/[ZX]/.test(state));
+    if (alive.length === 0) return 'ended';
+    for (const process of alive) await kill(ender, process);
+    for (const part of halted.values()) await freezer.thaw(part);
+    if (clock.now() >= until) throw new Error(`not even SIGKILL has ended ${namesOf(alive)}`);
+    await clock.sleep(POLL_MS);
+  }
+}
+
+/**
+ * In the job's cgroup and in none of its parts, or the parent of its batch script. The task of a restored job is a
+ * slurmstepd that never became another program (`hooks/spank/task.c`), and part of the job: it is halted with it.
+ */
+async function stepdsOf(proc: string, run: BatchRun): Promise<Process[]> {
+  const found = new Map<number, Process>();
+  const inParts = new Set<number>();
+  for (const { folder } of await partsOf(run)) {
+    const members = await readMembers(proc, await cgroupMembers(folder));
+    for (const pid of members.keys()) inParts.add(pid);
+    const task = await batchTaskOf(proc, members);
+    const parent = task && (await readProcess(proc, task.ppid));
+    if (parent && (await isStepd(proc, parent))) found.set(parent.pid, parent);
+  }
+  const members = await readMembers(proc, await cgroupMembers(run.folder));
+  for (const process of members.values())
+    if (!inParts.has(process.pid) && (await isStepd(proc, process))) found.set(process.pid, process);
+  return [...found.values()].filter(({ state }) => !/[ZX]/.test(state));
+}
+
+/** This very process, or nobody. */
+async function kill({ proc, signal }: Ender, { pid, startTime }: Process): Promise<void> {
+  if ((await readProcess(proc, pid))?.startTime !== startTime) return;
+  try {
+    signal(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function namesOf(processes: readonly Process[]): string {
+  const names = processes.slice(0, 5).map(({ pid, name }) => `${pid} (${name})`);
+  return (
+    names.join(', ') + (processes.length > names.length ? ` and ${processes.length - names.length} more` : '')
+  );
+}
