@@ -11,14 +11,18 @@ import { feedWatchdog, systemdNotify, watchdogUsec } from '../system/notify.ts';
 import type { Clock, Log } from '../system/ports.ts';
 import type { JobId } from '../vocabulary/job.ts';
 import type { EngineConfig } from './config/config.ts';
+import { startFence } from './fence/fence.ts';
+import { LOOK_TIMEOUT_MS } from './fence/store-side.ts';
 import { apiRoutes } from './http/api-routes.ts';
 import { pluginRoutes } from './http/plugin-routes.ts';
 import { createProgress } from './http/progress.ts';
 import { serveEngine } from './http/serve.ts';
 import { startLife } from './life/life.ts';
+import { createFreezer } from './move/cgroup-freezer.ts';
 import { createCheckpointer } from './move/checkpointer.ts';
 import type { EnginePorts } from './ports.ts';
 import { createStarter } from './start/starter.ts';
+import { inTime } from './store/in-time.ts';
 import { createStore } from './store/store.ts';
 import { lockFolder, ownFolder } from './work-dir.ts';
 
@@ -45,7 +49,7 @@ export async function runEngine(options: EngineOptions, { signal, resources }: P
 
   const exec = systemExec({ slurmConf: config.slurm.conf });
   const notify = systemdNotify({ exec, log, env });
-  const store = createStore({ ...config, node, log });
+  const store = inTime(createStore({ ...config, node, log }), clock, config.dir);
   const ports: EnginePorts = { config, store, exec, clock, log, signal };
   const checkpointer = resources.use(createCheckpointer(ports));
   const starter = createStarter(ports);
@@ -62,6 +66,25 @@ export async function runEngine(options: EngineOptions, { signal, resources }: P
       log.error({ job_id: jobId, err: error }, `job ${jobId}: its end could not be noted`);
     });
   };
+  const signalProcess = (pid: number, name: NodeJS.Signals) => void process.kill(pid, name);
+  const fence = resources.use(
+    startFence(
+      {
+        config,
+        store,
+        exec,
+        clock,
+        log,
+        slurm: slurmCommands(config.slurm.bin, LOOK_TIMEOUT_MS),
+        freezer: createFreezer({ clock, proc: '/proc', signal: signalProcess }),
+        proc: '/proc',
+        signal: signalProcess,
+        keepOff: checkpointer.keepOff,
+        ended: starter.ended,
+      },
+      signal,
+    ),
+  );
   const server = await serveEngine({
     config,
     api: apiRoutes({ clusterId: config.clusterId, node, version, checkpointer, store, progress }),
@@ -71,13 +94,15 @@ export async function runEngine(options: EngineOptions, { signal, resources }: P
   resources.use(server);
   log.info({ version, node, store: config.dir, port: server.port }, 'ckptd-engine is up');
   await notify.ready(`checkpoints go to ${config.dir}`);
+  starter.standBy();
 
   const stopped = new Promise<void>((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true });
     if (signal.aborted) resolve();
   });
   const fed = feedWatchdog({ notify, clock, log, usec: watchdogUsec(env), turned: loopTurns() }, signal);
-  await Promise.race([stopped, life.done.then(() => stopped), fed.then(() => stopped)]);
+  const parts = [life.done, fence.done].map((part) => part.then(() => stopped));
+  await Promise.race([stopped, ...parts, fed.then(() => stopped)]);
   await notify.stopping();
 }
 

@@ -4,6 +4,7 @@ import { CHECKPOINT_KINDS } from '../vocabulary/job.ts';
 /** What an engine of another version wrote is not guessed at. */
 export const MANIFEST_VERSION = 1;
 export const ORDER_VERSION = 1;
+export const RUN_VERSION = 1;
 
 export const COMPRESSIONS = ['zstd', 'none'] as const;
 
@@ -11,6 +12,8 @@ export const COMPRESSIONS = ['zstd', 'none'] as const;
 const MOST_ENTRIES = 200_000;
 const wholeNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const digits = v.pipe(v.string(), v.regex(/^\d{1,20}$/));
+/** Of a file that is stored as it is. Missing in the first manifests of this version. */
+const crc32 = v.pipe(wholeNumber, v.maxValue(0xffff_ffff));
 const word = v.pipe(v.string(), v.maxLength(1024));
 const absolute = v.pipe(v.string(), v.maxLength(4096), v.regex(/^\/[^\0]*$/));
 /** Of a file in the checkpoint's own folder: never a path out of it. */
@@ -47,13 +50,27 @@ export const manifestSchema = record({
   kernel: word,
   /** In its pid namespace. */
   rootPid: wholeNumber,
+  /** What was done, which is `none` too where zstd was asked for and would not have made it smaller. */
   compress: v.picklist(COMPRESSIONS),
   /** CRIU's images by CRIU's own names; in `images/`, with `.zst` behind the name where compressed. */
-  images: listOf(record({ name: fileName, bytes: wholeNumber, storedBytes: wholeNumber })),
+  images: listOf(
+    record({ name: fileName, bytes: wholeNumber, storedBytes: wholeNumber, crc32: v.optional(crc32) }),
+  ),
   /** The job's node-local files. */
-  archive: v.nullable(record({ name: fileName, bytes: wholeNumber })),
+  archive: v.nullable(record({ name: fileName, bytes: wholeNumber, crc32: v.optional(crc32) })),
   /** Writable regular files on shared file systems, to be rolled back to `size`, the one that they had while frozen. */
-  files: listOf(record({ path: absolute, ino: digits, dev: digits, size: wholeNumber, append: v.boolean() })),
+  files: listOf(
+    record({
+      path: absolute,
+      ino: digits,
+      dev: digits,
+      size: wholeNumber,
+      /** By all who write to it. */
+      append: v.boolean(),
+      /** Somebody does not only append to it, so that CRIU holds it to `size`. Missing in the first manifests. */
+      sized: v.optional(v.boolean()),
+    }),
+  ),
   /** StdOut and StdErr as Slurm expands them: slurmstepd truncates them at the next start. */
   output: listOf(absolute),
   /** Paths in the archive. */
@@ -80,3 +97,17 @@ export const orderSchema = record({
 
 /** `order.json` of a job: its next run begins from this checkpoint and no other. */
 export type Order = v.InferOutput<typeof orderSchema>;
+
+export const runSchema = record({
+  version: v.literal(RUN_VERSION),
+  jobId: v.pipe(wholeNumber, v.minValue(1)),
+  clusterId: uuid,
+  /** Of this run; 0 where the node that wrote it did not know. */
+  restarts: wholeNumber,
+  /** Where its batch script runs. */
+  node: v.pipe(word, v.minLength(1)),
+  startedAt: wholeNumber,
+});
+
+/** `run.json` of a job: its newest run, and where. An engine that cannot ask Slurm ends any older one by it. */
+export type RunRecord = v.InferOutput<typeof runSchema>;

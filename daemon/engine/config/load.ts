@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { NODE_NAME } from '../../config/file-schema.ts';
 import { byPlace } from '../../config/load.ts';
@@ -59,10 +60,15 @@ export function parseEngineConfig(text: string, { file, hostname, asOwner }: Eng
     policies: output.policies,
     workDir: plain(output.work_dir),
     runDir: plain(output.run_dir),
-    helper: output.helper,
+    helper: output.helper ?? helperBeside(asOwner),
     asOwner,
     log: output.log,
   });
+}
+
+/** All programs of an installation lie in one folder, wherever that is; a checkout has none that is built. */
+function helperBeside(program: string): string {
+  return program.endsWith('.mjs') ? join(dirname(program), 'ckptd-criu') : '/usr/lib/ckptd/ckptd-criu';
 }
 
 /** Without slashes at its end, and single ones in it. */

@@ -13,6 +13,7 @@ import {
   uuidText,
 } from '../../config/fields.ts';
 import { LOG_LEVELS, NODE_NAME } from '../../config/file-schema.ts';
+import { badScratch } from '../job/scratch.ts';
 import { COMPRESSIONS } from '../manifest.ts';
 import { parseListen } from './listen-address.ts';
 
@@ -39,6 +40,15 @@ const folder = () =>
     v.check((path) => !path.split('/').includes('..'), 'must not hold ..'),
   );
 
+const scratchFolder = () =>
+  v.pipe(
+    folder(),
+    v.rawCheck(({ dataset, addIssue }) => {
+      const problem = dataset.typed ? badScratch(dataset.value) : null;
+      if (problem !== null) addIssue({ message: problem });
+    }),
+  );
+
 /** /etc/ckptd/engine.yaml. The output still has the file's names. */
 export const engineFileSchema = block({
   cluster_id: requiredKey('UUID of this cluster, the same as in ckptd.yaml.', uuidText()),
@@ -48,13 +58,13 @@ export const engineFileSchema = block({
   ),
   keep: key('So many newest checkpoints of a job stay.', count(1, 100), 3),
   compress: key(
-    'zstd: smaller images, for some time of a CPU; none: as CRIU writes them.',
+    'zstd: smaller images, for some time of a CPU, where the memory is one that shrinks; none: as CRIU writes them.',
     oneOf(COMPRESSIONS),
     'zstd',
   ),
   scratch: key(
-    "Node-local folders; kind rootfs carries along what the job's owner has in them.",
-    listOf(folder(), 100),
+    "Node-local folders; kind rootfs carries along what the job's owner has in them. %j is the job's id.",
+    listOf(scratchFolder(), 100),
     [],
   ),
   criu: key('Program of CRIU, 4.0 or later.', absolutePath(), '/usr/sbin/criu'),
@@ -76,7 +86,7 @@ export const engineFileSchema = block({
     '/var/lib/ckptd-engine',
   ),
   run_dir: key('Folder of marks that must not outlive a reboot.', folder(), '/run/ckptd-engine'),
-  helper: key('Program ckptd-criu.', absolutePath(), '/usr/lib/ckptd/ckptd-criu'),
+  helper: optionalKey('Program ckptd-criu. Default: the one beside ckptd-engine.', absolutePath()),
   log: key(
     'The log, on standard error.',
     block({ level: key('Least level.', oneOf(LOG_LEVELS), 'info') }),

@@ -15,9 +15,15 @@ const MOST_MESSAGE = 4_000;
 export function pluginRoutes(starter: Starter, ended: (jobId: JobId) => void): readonly EngineRoute[] {
   return [
     post('start', async (jobId, { query }) => {
-      const ask = { jobId, uid: number(query, 'uid', 0xffff_fffe), gid: number(query, 'gid', 0xffff_fffe) };
-      const plan = await starter.start(ask);
+      const [uid, gid] = [number(query, 'uid', 0xffff_fffe), number(query, 'gid', 0xffff_fffe)];
+      // The plugin of the version before, in a slurmstepd that runs, does not say it; nor one without Prolog's note.
+      const restarts = query.has('restarts') ? number(query, 'restarts', 0xffff) : null;
+      const plan = await starter.start({ jobId, uid, gid, restarts });
       if (plan === null) return { status: 204, body: '' };
+      // The plugin of the version before takes it for an error, and begins anew with it in its log.
+      if (plan.type === 'anew') return text(409, `${plan.why}\n`);
+      // The one before takes that for an error, too.
+      if (plan.type === 'later') return text(503, `${plan.why}\n`);
       const lines = [`action ${plan.actionId}`, ...plan.argv.map((arg) => `arg ${encodeURIComponent(arg)}`)];
       return text(200, `${lines.join('\n')}\n`);
     }),
@@ -50,7 +56,7 @@ function post(what: string, answer: (jobId: JobId, call: EngineCall) => Promise<
 }
 
 function verdict(said: Verdict): Reply {
-  return said.ok ? text(200, 'ok\n') : text(409, `${said.message}\n`);
+  return said.ok ? text(200, 'ok\n') : text(said.later ? 503 : 409, `${said.message}\n`);
 }
 
 function number(query: URLSearchParams, name: string, most: number, least = 0): number {

@@ -13,8 +13,8 @@ export type Fate =
 
 /** The base state does not show through these. */
 const PASSING: ReadonlySet<string> = new Set(['COMPLETING', 'STAGE_OUT', 'SIGNALING', 'STOPPED']);
-/** Not the job's own end: an admin may requeue it, and it goes on from its checkpoint. */
-const LOST: ReadonlySet<string> = new Set(['NODE_FAIL', 'BOOT_FAIL']);
+/** Slurm's doing, and not the job's own end: an admin may requeue it, and it goes on from its checkpoint. */
+const CUT_SHORT: ReadonlySet<string> = new Set(['NODE_FAIL', 'BOOT_FAIL', 'PREEMPTED', 'TIMEOUT']);
 
 /** `seen`: Slurm's word on the job, by a single-record look. */
 export function fateOf(seen: JobFacts | 'absent' | { readonly unavailable: string }): Fate {
@@ -22,7 +22,7 @@ export function fateOf(seen: JobFacts | 'absent' | { readonly unavailable: strin
   if ('unavailable' in seen) return { type: 'again', why: seen.unavailable };
   const { state, restarts } = seen;
   if (PASSING.has(state)) return { type: 'again', why: `it is ${state}` };
-  if (ENDED_STATES.has(state) && !LOST.has(state))
+  if (ENDED_STATES.has(state) && !CUT_SHORT.has(state))
     return { type: 'over', why: `it ended (${state})`, restarts };
   return { type: 'kept', why: `it is ${state}` };
 }

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { chmod, lstat, open, readdir, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { atOnce } from '../../system/at-once.ts';
 import { mustBeMine } from './guard.ts';
 import { StoreError } from './store-error.ts';
+
+const AT_ONCE = 8;
 
 /** Past this, a crash while it was written has left it. */
 export const TEMPORARY = /^\.tmp-[0-9a-f-]{36}$/;
@@ -32,38 +35,36 @@ export async function replace(path: string, text: string): Promise<void> {
 }
 
 /** The names in a folder. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
+export const syncFolder = (path: string): Promise<void> => sync(path);
+
+async function sync(path: string): Promise<void> {
+  const file = await open(path, 'r');
   try {
-    await folder.sync();
+    await file.sync();
   } finally {
-    await folder.close();
+    await file.close();
   }
 }
 
 /**
- * Everything below the folder on disk and for root alone.
+ * The folder and everything below it on disk and for root alone; the bytes of each file, by its path. Whatever is
+ * there has its name already, so that folders need not wait for what is in them: a file system writes several down
+ * in one go.
  * @throws StoreError for what is neither a file nor a folder, is another's, or has another name besides.
  */
-export async function settleTree(path: string): Promise<void> {
-  for (const entry of await readdir(path)) {
-    const each = join(path, entry);
+export async function settleTree(path: string): Promise<ReadonlyMap<string, number>> {
+  const below = await readdir(path, { recursive: true, withFileTypes: true });
+  const bytes = new Map<string, number>();
+  await atOnce(AT_ONCE, [path, ...below.map((entry) => join(entry.parentPath, entry.name))], async (each) => {
     const there = await lstat(each);
     mustBeMine(there, each);
-    if (there.isDirectory()) {
-      await settleTree(each);
-      continue;
-    }
-    if (!there.isFile() || there.nlink > 1)
+    const isFolder = there.isDirectory();
+    if (!isFolder && (!there.isFile() || there.nlink > 1))
       throw new StoreError(`${each} is not a plain file: not published`);
-    if ((there.mode & 0o777) !== 0o600) await chmod(each, 0o600);
-    const file = await open(each, 'r');
-    try {
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  }
-  await chmod(path, 0o700);
-  await syncFolder(path);
+    const mode = isFolder ? 0o700 : 0o600;
+    if ((there.mode & 0o777) !== mode) await chmod(each, mode);
+    await sync(each);
+    if (!isFolder) bytes.set(each, there.size);
+  });
+  return bytes;
 }

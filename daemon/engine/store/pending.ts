@@ -1,9 +1,9 @@
-import { lstat, mkdir, rename, unlink } from 'node:fs/promises';
+import { lstat, mkdir, rename, unlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { JobId } from '../../vocabulary/job.ts';
 import { type Manifest, manifestSchema } from '../manifest.ts';
 import type { Found, Pending } from '../ports.ts';
-import { settleTree, syncFolder, writeNew } from './durable.ts';
+import { settleTree, syncFolder } from './durable.ts';
 import { ensureFolder } from './guard.ts';
 import { MANIFEST, type Places, WRITER } from './places.ts';
 import { fitting } from './record.ts';
@@ -15,12 +15,16 @@ export interface PendingPorts {
   readonly node: string;
   /** Takes a folder out of the store; rejects with what the file system says. */
   remove(path: string): Promise<void>;
+  /** Rejects with StoreError where the job runs anew elsewhere. */
+  checkRun(manifest: Manifest): Promise<void>;
   /** Called once a checkpoint is there for everybody to see. */
   published(found: Found): Promise<void>;
   /** Called once the folder is a pending one no more. */
   closed(): void;
   warn(message: string): void;
 }
+
+const NEW = { flag: 'wx', mode: 0o600 };
 
 /** Makes the folder of a checkpoint that is being written. @throws StoreError */
 export async function beginPending(ports: PendingPorts, jobId: JobId, actionId: string): Promise<Pending> {
@@ -46,12 +50,13 @@ export async function beginPending(ports: PendingPorts, jobId: JobId, actionId: 
     let manifest: Manifest;
     try {
       manifest = checked(given, { clusterId, jobId, actionId });
-      await checkImages(dir, manifest);
-      await settleTree(dir);
-      await writeNew(join(dir, MANIFEST), JSON.stringify(manifest));
+      await writeFile(join(dir, MANIFEST), JSON.stringify(manifest), NEW);
+      checkImages(dir, manifest, await settleTree(dir));
+      // Until here, whoever tidies up must see whose it is: to disk may take hours. Where a crash brings the name back
+      // beside a manifest, it harms nobody.
       await unlink(join(dir, WRITER));
-      await syncFolder(dir);
       await refuseTaken(target);
+      await ports.checkRun(manifest);
       await rename(dir, target);
     } catch (error) {
       await discard();
@@ -73,7 +78,8 @@ export async function beginPending(ports: PendingPorts, jobId: JobId, actionId: 
   try {
     await ensureFolder(places.job(jobId));
     await mkdir(dir, { mode: 0o700 });
-    await writeNew(join(dir, WRITER), `${node}\n`);
+    // A crash may lose it: then it counts as one that does not say whose it is.
+    await writeFile(join(dir, WRITER), `${node}\n`, NEW);
   } catch (error) {
     // Of another who writes under the same id nothing is taken away.
     if (codeOf(error) === 'EEXIST') ports.closed();
@@ -99,24 +105,25 @@ function checked(
   return shaped.value;
 }
 
-/** A manifest must not promise what is not there. */
-async function checkImages(dir: string, { images, archive, compress }: Manifest): Promise<void> {
+/** A manifest must not promise what is not there. `bytes`: of what is, by its path. */
+function checkImages(
+  dir: string,
+  { images, archive, compress }: Manifest,
+  bytes: ReadonlyMap<string, number>,
+): void {
+  const sizeOf = (path: string): number => {
+    const size = bytes.get(path);
+    if (size === undefined) throw new StoreError(`${path} is missing, and the manifest names it`);
+    return size;
+  };
   const suffix = compress === 'zstd' ? '.zst' : '';
   for (const { name, storedBytes } of images) {
     const path = join(dir, 'images', `${name}${suffix}`);
-    const size = await sizeOf(path);
+    const size = sizeOf(path);
     if (size !== storedBytes)
       throw new StoreError(`${path} has ${size} bytes, and the manifest says ${storedBytes}`);
   }
-  if (archive !== null) await sizeOf(join(dir, archive.name));
-}
-
-async function sizeOf(path: string): Promise<number> {
-  const there = await lstat(path).catch((error: unknown) => {
-    if (codeOf(error) !== 'ENOENT') throw error;
-    throw new StoreError(`${path} is missing, and the manifest names it`);
-  });
-  return there.size;
+  if (archive !== null) sizeOf(join(dir, archive.name));
 }
 
 /** rename(2) would replace an empty folder. What gets in between this look and the rename is never empty. */

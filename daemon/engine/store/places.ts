@@ -8,6 +8,7 @@ import { StoreError } from './store-error.ts';
  *     <job id>/<action id>/deprecated          text: why it is not restored from any more
  *     <job id>/.new-<action id>/.writer        one that is being written, and by which node
  *     <job id>/order.json
+ *     <job id>/run.json                        its newest run, and on which node
  *     .nodes/<node>/<job id>                   empty: that node has written for that job. What a node has to look
  *                                              after it finds here, without a scan of everybody's jobs
  *     .nodes/<node>/.trash/                    what that node is removing: out of sight by one rename
@@ -18,6 +19,7 @@ const JOB_ID = /^[1-9]\d{0,9}$/;
 
 export const MANIFEST = 'manifest.json';
 export const ORDER = 'order.json';
+export const RUN = 'run.json';
 export const DEPRECATED = 'deprecated';
 export const WRITER = '.writer';
 export const TRASH = '.trash';

@@ -6,6 +6,11 @@ export class StoreError extends Error {
   get mayPass(): boolean {
     return codeOf(this.cause) !== '' && codeOf(this.cause) !== 'ELOOP';
   }
+
+  /** The file system hangs, or its server did not answer. */
+  get isLate(): boolean {
+    return codeOf(this.cause) === 'ETIMEDOUT';
+  }
 }
 
 /** What a file system's refusals mean here, where its own words say too little. */

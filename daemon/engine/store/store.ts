@@ -7,11 +7,13 @@ import type { JobId } from '../../vocabulary/job.ts';
 import type { Pending, Store } from '../ports.ts';
 import { attempt, guardJob, type StoreContext, type StoreOptions, storeContext } from './context.ts';
 import { createListing, type Listed } from './listing.ts';
+import { createNamedByOthers } from './named-by-others.ts';
 import { readOrder, removeOrder, writeOrder } from './order.ts';
 import { beginPending } from './pending.ts';
 import { mustBeIds } from './places.ts';
 import { find, ofJob } from './reading.ts';
 import { deprecate, prune, removeJob } from './removal.ts';
+import { claimRun, readRun, refuseOutrun, writeRun } from './run-record.ts';
 import { createUpkeep, type Upkeep } from './upkeep.ts';
 
 export interface EngineStore extends Store {
@@ -28,9 +30,13 @@ export function createStore(options: StoreOptions): EngineStore {
     find: (actionId, jobId) =>
       checkedIds(jobId ?? null, actionId, () => find(store, actionId, jobId ?? null)),
     ofJob: (jobId) => checkedIds(jobId, null, () => ofJob(store, jobId)),
+    namedByOthers: createNamedByOthers(store),
     writeOrder: (order) => writeOrder(store, order),
     readOrder: (jobId) => checkedIds(jobId, null, () => readOrder(store, jobId)),
     removeOrder: (jobId) => checkedIds(jobId, null, () => removeOrder(store, jobId)),
+    writeRun: (run) => writeRun(store, run),
+    claimRun: (run) => claimRun(store, run),
+    readRun: (jobId) => checkedIds(jobId, null, () => readRun(store, jobId)),
     deprecate: (actionId, why) => checkedIds(null, actionId, () => deprecate(store, actionId, why)),
     removeJob: (jobId, why) => checkedIds(jobId, null, () => removeJob(store, jobId, why)),
     list: createListing(store),
@@ -59,6 +65,7 @@ async function begin(store: StoreContext, jobId: JobId, actionId: string): Promi
       clusterId,
       node,
       remove: trash.remove,
+      checkRun: (manifest) => refuseOutrun(store, manifest),
       async published() {
         jobs.set(actionId, jobId);
         await prune(store, jobId);

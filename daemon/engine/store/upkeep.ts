@@ -4,10 +4,11 @@ import type { EpochMs, JobId, Millis } from '../../vocabulary/job.ts';
 import { attempt, guardJob, type StoreContext } from './context.ts';
 import { TEMPORARY } from './durable.ts';
 import { namesIn } from './marks.ts';
-import { isActionId, ORDER, readHalfWrittenName, WRITER } from './places.ts';
+import { isActionId, ORDER, RUN, readHalfWrittenName, WRITER } from './places.ts';
 import { ofJob } from './reading.ts';
 import { readOwnFile } from './record.ts';
-import { codeOf } from './store-error.ts';
+import { readRun } from './run-record.ts';
+import { codeOf, StoreError } from './store-error.ts';
 
 /** What `life/` looks after the store with. Every method throws StoreError. */
 export interface Upkeep {
@@ -21,6 +22,8 @@ export interface Upkeep {
   holds(jobId: JobId, node: string): Promise<boolean>;
   /** `node` has nothing to look after there any more; an empty folder goes. */
   forget(jobId: JobId, node: string): Promise<void>;
+  /** Makes this node's folder, by which it knows the store from an empty mount point. */
+  settleIn(): Promise<void>;
   /** What a crash left of removals, and that this node is there. */
   freshen(now: EpochMs): Promise<void>;
   /** Nodes that have looked after nothing since. */
@@ -44,6 +47,15 @@ export function createUpkeep(store: StoreContext): Upkeep {
   async function isOld(path: string, now: EpochMs): Promise<boolean> {
     const there = await lstat(path).catch(() => null);
     return there !== null && there.mtimeMs < now - NAMELESS_AFTER;
+  }
+
+  /** One that cannot be read is nobody's. */
+  async function runsOn(jobId: JobId): Promise<string | null> {
+    const run = await readRun(store, jobId).catch((error: unknown) => {
+      if (!(error instanceof StoreError)) throw error;
+      return null;
+    });
+    return run?.node ?? null;
   }
 
   return {
@@ -75,6 +87,7 @@ export function createUpkeep(store: StoreContext): Upkeep {
       const found = await ofJob(store, jobId);
       return (
         names.includes(ORDER) ||
+        (names.includes(RUN) && (await runsOn(jobId)) === node) ||
         found.length < published ||
         found.some(({ manifest }) => manifest.node === node) ||
         names.some((name) => readHalfWrittenName(name) !== null)
@@ -86,6 +99,11 @@ export function createUpkeep(store: StoreContext): Upkeep {
           if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error))) throw error;
         });
         await marks.remove(node, jobId);
+      }),
+    settleIn: () =>
+      attempt('cannot make', places.node(store.node), async () => {
+        await guardJob(store, null);
+        await marks.ensureNode();
       }),
     freshen: (now) =>
       attempt('cannot tidy up', places.node(store.node), async () => {

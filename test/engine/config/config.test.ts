@@ -21,9 +21,17 @@ test('two keys are enough', () => {
     workDir: '/var/lib/ckptd-engine',
     runDir: '/run/ckptd-engine',
     helper: '/usr/lib/ckptd/ckptd-criu',
-    asOwner: '/lib/as-owner.mjs',
+    asOwner: '/usr/lib/ckptd/ckptd-as-owner.mjs',
     log: { level: 'info' },
   });
+});
+
+test.each([
+  ['installed elsewhere, beside the program', '/opt/ckptd/ckptd-as-owner.mjs', '/opt/ckptd/ckptd-criu'],
+  ['in a checkout, the installed one', '/src/daemon/engine/as-owner/main.ts', '/usr/lib/ckptd/ckptd-criu'],
+])('ckptd-criu is, %s', (_, asOwner, helper) => {
+  expect(config(NEEDED, 'n1', asOwner).helper).toBe(helper);
+  expect(config(`${NEEDED}helper: /opt/helper\n`, 'n1', asOwner).helper).toBe('/opt/helper');
 });
 
 test('all keys', () => {
@@ -31,7 +39,7 @@ test('all keys', () => {
 dir: /shared//ckptd/
 keep: 1
 criu: /opt/criu
-scratch: [/local/, /scratch]
+scratch: [/local/, /scratch/%j]
 compress: none
 socket: {path: /run/e.sock, mode: "0660", group: hpc}
 listen: "[::1]:8043"
@@ -46,7 +54,7 @@ log: {level: debug}
   expect(all).toMatchObject({
     dir: '/shared/ckptd',
     keep: 1,
-    scratch: ['/local', '/scratch'],
+    scratch: ['/local', '/scratch/%j'],
     compress: 'none',
     socket: { path: '/run/e.sock', mode: 0o660, group: 'hpc' },
     listen: { host: '::1', port: 8043 },

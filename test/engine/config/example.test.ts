@@ -7,7 +7,8 @@ import { engineSchemaText } from '../../config/generate-schema.ts';
 import { config, NEEDED, problems } from './support.ts';
 
 const read = (name: string) => readFileSync(resolve(import.meta.dirname, '../../../config', name), 'utf8');
-const example = read('ckptd-engine.yaml');
+const untouched = read('ckptd-engine.yaml');
+const example = untouched.replace(/^cluster_id: \S+/m, 'cluster_id: 0b7e6f1a-52b8-4a3c-9d5e-6f7a8b9c0d1e');
 /** With every setting that is commented out taken in: `#key` and `#  key`, while prose begins with `# `. */
 const withDefaults = example.replace(/^#(?=[a-z]| {2})/gm, '');
 const committed = read('engine-schema.json');
@@ -17,7 +18,11 @@ test('engine-schema.json is what the engine checks: node test/config/generate-sc
   expect(committed).toBe(engineSchemaText());
 });
 
-test('the example can be used as it is, and has no mistake that an editor would mark', () => {
+test('as it is the example was never looked at, and is refused', () => {
+  expect(problems(untouched)).toEqual([expect.stringContaining("cluster_id: is the example's")]);
+});
+
+test('once its cluster is set the example can be used, and has no mistake that an editor would mark', () => {
   expect(problems(example)).toEqual([]);
   expect(validate(parse(example))).toBe(true);
   expect(validate(parse(withDefaults))).toBe(true);

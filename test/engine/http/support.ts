@@ -57,6 +57,7 @@ export async function front({ tcp = false } = {}): Promise<Front> {
     status: (actionId: string) => underWay.get(actionId) ?? null,
   };
   const starter: Starter = {
+    standBy: () => undefined,
     start: (ask) => said(answers.start, 'start', ask),
     go: (...args) => said(answers.verdict, 'go', ...args),
     check: (...args) => said(answers.verdict, 'check', ...args),

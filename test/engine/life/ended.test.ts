@@ -10,10 +10,10 @@ const left = async ({ it }: LifeScene) => (await it.store.ofJob(7)).length;
 test.each([
   ['COMPLETED', 0],
   ['FAILED', 0],
-  ['TIMEOUT', 0],
+  ['TIMEOUT', 1],
   ['CANCELLED', 0],
   ['OUT_OF_MEMORY', 0],
-  ['PREEMPTED', 0],
+  ['PREEMPTED', 1],
   ['PENDING', 1],
   ['RUNNING', 1],
   ['REQUEUED', 1],

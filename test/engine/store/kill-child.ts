@@ -28,6 +28,7 @@ for (const name of [
   'open',
   'rename',
   'unlink',
+  'writeFile',
   'chmod',
   'readdir',
   'realpath',

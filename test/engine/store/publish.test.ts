@@ -1,7 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  fstatSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { CLUSTER, manifest, order, put, refusal, scene, writeImage } from './support.ts';
 
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
@@ -26,6 +36,48 @@ test('a checkpoint is nowhere until it is published, and then whole, for root al
   );
   expect(mode(join(found.dir, 'manifest.json'))).toBe('600');
   expect(mode(join(found.dir, 'images/core-1.img'))).toBe('600');
+});
+
+/** The inodes that are made durable from now on, each as `look` saw the world right before. */
+async function syncs<T>(look: () => T): Promise<Map<number, { size: number; seen: T }>> {
+  const handle = await open('/', 'r');
+  const methods: FileHandle = Object.getPrototypeOf(handle);
+  await handle.close();
+  const all = new Map<number, { size: number; seen: T }>();
+  const sync = methods.sync;
+  const spy = vi.spyOn(methods, 'sync').mockImplementation(async function (this: FileHandle) {
+    const { ino, size } = fstatSync(this.fd);
+    const seen = look();
+    await sync.call(this);
+    all.set(ino, { size, seen });
+  });
+  onTestFinished(() => spy.mockRestore());
+  return all;
+}
+
+test('everything of it is on disk before it appears, and then its name', async () => {
+  using it = scene();
+  const id = randomUUID();
+  const target = join(it.cluster, '7', id);
+  const pending = await it.store.begin(7, id);
+  const dumped = ['images', 'images/core-1.img', 'images/extra', 'record.zst'];
+  writeImage(pending.dir);
+  for (const name of dumped.slice(2)) writeFileSync(join(pending.dir, name), name);
+  const synced = await syncs(() => ({
+    appeared: existsSync(target),
+    writer: existsSync(join(pending.dir, '.writer')),
+    names: existsSync(pending.dir) ? readdirSync(pending.dir) : [],
+  }));
+  await pending.publish(manifest(7, id));
+  // With the name of who writes it, by which others leave it alone for as long as the disk takes.
+  for (const name of ['', ...dumped, 'manifest.json']) {
+    const there = statSync(join(target, name));
+    const { size, seen } = synced.get(there.ino)!;
+    expect(seen).toMatchObject({ appeared: false, writer: true });
+    expect(seen.names).toContain('manifest.json');
+    if (there.isFile()) expect(size).toBe(there.size);
+  }
+  expect(synced.get(statSync(join(it.cluster, '7')).ino)!.seen.appeared).toBe(true);
 });
 
 test('what is discarded leaves nothing, and cannot be published any more', async () => {
@@ -122,7 +174,7 @@ describe('keep', () => {
     await it.store.removeOrder(7);
     await take(50);
     expect((await it.store.ofJob(7)).map((found) => found.manifest.takenAt)).toEqual([50, 40]);
-    expect(readdirSync(join(it.cluster, '.nodes/n1/.trash'))).toEqual([]);
+    await expect.poll(() => readdirSync(join(it.cluster, '.nodes/n1/.trash'))).toEqual([]);
   });
 
   test('one that is deprecated does not count, and goes with the next', async () => {

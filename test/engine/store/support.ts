@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Manifest, Order } from '../../../daemon/engine/manifest.ts';
 import type { Found } from '../../../daemon/engine/ports.ts';
 import { createStore, type EngineStore } from '../../../daemon/engine/store/store.ts';
@@ -20,8 +20,9 @@ export interface Scene extends Disposable {
   other(node: string, keep?: number): EngineStore;
 }
 
-/** A real folder, private as it should be. */
-export function scene({ keep = 3, dir = freshDir() } = {}): Scene {
+/** A real folder, private as it should be; with what is around it if it was made here. */
+export function scene(options: { keep?: number; dir?: string } = {}): Scene {
+  const { keep = 3, dir = freshDir() } = options;
   const log = recordingLog();
   const make = (node: string, most = keep) => createStore({ dir, clusterId: CLUSTER, keep: most, node, log });
   return {
@@ -30,7 +31,8 @@ export function scene({ keep = 3, dir = freshDir() } = {}): Scene {
     log,
     store: make('n1'),
     other: make,
-    [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
+    [Symbol.dispose]: () =>
+      rmSync(options.dir === undefined ? dirname(dir) : dir, { recursive: true, force: true }),
   };
 }
 

@@ -29,5 +29,10 @@ esac
 cp "$here/record" "$CKPTD_RECORD"
 # rootfsonly has no CRIU.
 [ -n "$images" ] || exit 0
-for name in core-70 files; do echo image >"$images/$name.img"; done
+cp "$here/core-70.img" "$images/core-70.img"
+# Without any file, unless the test has one.
+printf '\031CVT8\061\060V' >"$images/files.img"
+for name in files sk-queues; do
+  [ ! -e "$here/$name.img" ] || cp "$here/$name.img" "$images/$name.img"
+done
 cp "$here/stats" "$work/stats-dump"

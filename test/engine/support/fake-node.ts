@@ -7,6 +7,8 @@ export interface FakeProcess {
   readonly ppid: number;
   readonly name?: string;
   readonly uid?: number;
+  /** Of one that runs a setuid program; `uid` is what it has of it. */
+  readonly realUid?: number;
   readonly state?: string;
   readonly startTime?: number;
   /** In its own pid namespace, where that is another one. */
@@ -64,7 +66,7 @@ export class FakeNode implements AsyncDisposable {
     const isNew = await mkdir(folder, { recursive: true });
     const rest = Array.from({ length: 17 }, () => '0').join(' ');
     await writeFile(join(folder, 'stat'), `${pid} (${name}) ${state} ${ppid} ${rest} ${startTime} 0 0\n`);
-    const ids = `${uid}\t${uid}\t${uid}\t${uid}`;
+    const ids = `${process.realUid ?? uid}\t${uid}\t${uid}\t${uid}`;
     const ns = process.nsPid === undefined ? `${pid}` : `${pid}\t${process.nsPid}`;
     await writeFile(
       join(folder, 'status'),
@@ -77,6 +79,14 @@ export class FakeNode implements AsyncDisposable {
     await symlink(exe, join(folder, 'exe'));
     const procs = join(this.dir, 'freezer', cgroup, 'cgroup.procs');
     await writeFile(procs, `${pid}\n`, { flag: 'a' }).catch(() => undefined);
+  }
+
+  /** Where a process has its mounts. */
+  async mounts(pid: number | 'self', namespace: number): Promise<void> {
+    const folder = join(this.proc, String(pid), 'ns');
+    await mkdir(folder, { recursive: true });
+    await rm(join(folder, 'mnt'), { force: true });
+    await symlink(`mnt:[${namespace}]`, join(folder, 'mnt'));
   }
 
   async remove(pid: number): Promise<void> {

@@ -1,5 +1,6 @@
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { EngineConfig } from '../../../daemon/engine/config/config.ts';
 import { createCheckpointer } from '../../../daemon/engine/move/checkpointer.ts';
 import type { Checkpointer, Store } from '../../../daemon/engine/ports.ts';
@@ -9,6 +10,8 @@ import type { Clock, Command, CommandResult, Exec } from '../../../daemon/system
 import { until } from '../../lab/until.ts';
 import { type FakeSlurm, fakeSlurm } from '../../support/fake-slurm/fake-slurm.ts';
 import { recordingLog } from '../../support/log.ts';
+import { PROGRAM } from '../as-owner/support.ts';
+import { coreImage } from '../images/made-images.ts';
 import { FakeNode } from './fake-node.ts';
 
 export const CLUSTER = '0b7e1d3c-5a52-4c54-9c1e-3d0d6e3f2a10';
@@ -32,6 +35,8 @@ export class Rig implements AsyncDisposable {
   readonly signals: string[] = [];
   /** What a command meets instead of its program, or before it; by its kind. */
   readonly before = new Map<string, (command: Command) => Promise<CommandResult | undefined>>();
+  /** Whether what is under way takes longer than it should. */
+  isLate = false;
   checkpointer: Checkpointer;
   #end = new AbortController();
 
@@ -52,12 +57,14 @@ export class Rig implements AsyncDisposable {
     await mkdir(rig.config.dir, { mode: 0o700 });
     await writeFile(
       join(node.proc, 'self/mountinfo'),
-      `10 1 8:1 / / rw - ext4 /dev/a rw\n11 1 0:34 / ${node.dir}/freezer rw - cgroup cgroup rw,freezer\n12 1 0:99 / /net rw - nfs4 s:/ rw\n`,
+      `10 1 8:1 / / rw - ext4 /dev/a rw\n11 1 0:34 / ${node.dir}/freezer rw - cgroup cgroup rw,freezer\n12 1 0:99 / /net rw - nfs4 s:/ rw\n13 1 0:20 / /proc rw - proc proc rw\n`,
     );
     await copyFile(join(import.meta.dirname, 'fake-criu.sh'), rig.config.helper);
     await writeFile(rig.config.criu, '#!/bin/sh\necho "Version: 4.1.1"\n', { mode: 0o755 });
     await rig.leaves('stats', Buffer.from(STATS, 'hex'));
     await rig.leaves('record', RECORD);
+    const own = Array(4).fill(1500);
+    await rig.leaves('core-70.img', coreImage({ uids: own, gids: own, groups: [1500, 27] }));
     return rig;
   }
 
@@ -66,7 +73,7 @@ export class Rig implements AsyncDisposable {
       config: this.config,
       store: this.store,
       exec: this.#exec(),
-      clock: quickClock(),
+      clock: quickClock(() => this.isLate),
       log: this.log,
       signal: this.#end.signal,
     };
@@ -101,7 +108,10 @@ export class Rig implements AsyncDisposable {
   }
 
   /** A file beside the scripted CRIU. */
-  async leaves(name: 'stats' | 'record' | 'mode' | 'go', content: string | Uint8Array): Promise<void> {
+  async leaves(
+    name: 'stats' | 'record' | 'core-70.img' | 'mode' | 'go' | 'files.img' | 'sk-queues.img',
+    content: string | Uint8Array,
+  ): Promise<void> {
     await writeFile(join(this.node.dir, name), content);
   }
 
@@ -172,18 +182,22 @@ function configOf({ dir }: FakeNode, slurm: FakeSlurm): EngineConfig {
     workDir: join(dir, 'work'),
     runDir: join(dir, 'run'),
     helper: join(dir, 'ckptd-criu'),
-    asOwner: '/none',
+    asOwner: PROGRAM,
     log: { level: 'info' },
   };
 }
 
-/** A sleep is over at once, and was as long as it should be. */
-function quickClock(): Clock {
+/** Who sleeps for minutes watches over what is done meanwhile, which here takes its own time. */
+const WATCH_MS = 5 * 60_000;
+
+/** A sleep is over at once, and was as long as it should be; a watch, when `isLate`. */
+function quickClock(isLate: () => boolean): Clock {
   let now = 1_800_000_000_000;
   return {
     now: () => now,
     async sleep(ms, signal) {
-      await new Promise(setImmediate);
+      do await setTimeout(ms < WATCH_MS ? 0 : 10);
+      while (ms >= WATCH_MS && !isLate() && !signal?.aborted);
       signal?.throwIfAborted();
       now += ms;
     },
