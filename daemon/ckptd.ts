@@ -5,6 +5,7 @@ import { checkConfig } from './config/check.ts';
 import { loadConfig, type Sources } from './config/load.ts';
 import { ConfigError } from './config/problem.ts';
 import { runDaemon } from './run/daemon.ts';
+import { isLockedOut, OPEN_IT } from './run/read-only.ts';
 import { systemClock } from './system/clock.ts';
 import { lifecycle } from './system/lifecycle.ts';
 import { systemLog } from './system/log.ts';
@@ -53,7 +54,13 @@ async function run(sources: Sources): Promise<number> {
     const config = loadConfig(sources);
     log.setLevel(config.log.level);
     const ports = { sources, env: process.env, config, log, clock: systemClock(), version };
-    return await lifecycle({ log, stopWithinMs: STOP_WITHIN_MS }, (life) => runDaemon(ports, life));
+    const exitCode = (failure: unknown) => {
+      if (!isLockedOut(failure, process.env)) return 1;
+      log.fatal({ state_dir: config.stateDir, socket: config.socket.path }, OPEN_IT);
+      return EX_CONFIG;
+    };
+    const options = { log, stopWithinMs: STOP_WITHIN_MS, exitCode };
+    return await lifecycle(options, (life) => runDaemon(ports, life));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     log.fatal({ file: sources.file, problems: error.problems }, error.message);

@@ -1,8 +1,9 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFile, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..');
 const dir = mkdtempSync(join(tmpdir(), 'ckptd-cli-'));
@@ -74,4 +75,75 @@ test('a state folder that cannot be used ends the start with a message that name
   const { code, stderr } = await ckptd('run', '-c', path);
   expect(code).toBe(1);
   expect(stderr).toContain(join(dir, 'missing'));
+});
+
+const root = userInfo().uid === 0;
+if (!root) console.warn('LEFT OUT: folders that are read-only, and a wrong slurm.bin; both need root');
+
+describe.skipIf(!root)(
+  'a folder that is read-only to the daemon, as outside of those that its unit names',
+  () => {
+    /** In a mount namespace of its own, so that nothing stays mounted. */
+    function run(folder: string, text: string, env: Record<string, string> = {}) {
+      const mount = 'mount -t tmpfs -o ro none "$1" && shift && exec "$@"';
+      const args = ['-m', 'sh', '-c', mount, 'sh', folder, process.execPath, join(ROOT, 'daemon/ckptd.ts')];
+      const path = file(text);
+      return spawnSync('unshare', [...args, 'run', '-c', path], {
+        encoding: 'utf8',
+        env: { PATH: process.env['PATH'], ...env },
+      });
+    }
+    const locked = join(dir, 'locked');
+    mkdirSync(locked);
+    const open = join(dir, 'open');
+    mkdirSync(open, { mode: 0o700 });
+
+    test.each([
+      { key: 'state_dir', text: `state_dir: ${locked}\nsocket: {path: ${join(open, 's')}}\n` },
+      { key: 'socket.path', text: `state_dir: ${open}\nsocket: {path: ${join(locked, 's')}}\n` },
+    ])('$key: ends with 78, so that systemd does not try for ever, and says what to do', ({ text }) => {
+      const { status, stderr } = run(locked, `${GOOD}slurm: {node: n1}\n${text}`);
+      expect(stderr).toContain('ReadWritePaths=');
+      expect(status).toBe(78);
+    });
+
+    test("systemd's own folder: the disk is at fault, and may get better", () => {
+      const text = `${GOOD}slurm: {node: n1}\nstate_dir: ${locked}\nsocket: {path: ${join(open, 's')}}\n`;
+      expect(run(locked, text, { STATE_DIRECTORY: locked }).status).toBe(1);
+    });
+  },
+);
+
+test.skipIf(!root)('with a wrong slurm.bin it runs, says so in an error, and is not healthy', async () => {
+  const [state, socketPath] = [join(dir, 'state'), join(dir, 'sock')];
+  mkdirSync(state, { mode: 0o700 });
+  const path = file(
+    `${GOOD}slurm: {node: n1, bin: /nonexistent/bin}\nnotices: {providers: []}\nstate_dir: ${state}\nsocket: {path: ${socketPath}}\n`,
+  );
+  const env = { PATH: process.env['PATH'] };
+  const child = spawn(process.execPath, [join(ROOT, 'daemon/ckptd.ts'), 'run', '-c', path], { env });
+  try {
+    const said = new Promise<string>((resolve, reject) => {
+      let text = '';
+      child.stderr.setEncoding('utf8').on('data', (part: string) => {
+        text += part;
+        if (text.includes('is missing: no job of this node is safe')) resolve(text);
+      });
+      child.once('exit', (code) => reject(new Error(`it ended with ${code}: ${text}`)));
+    });
+    expect(await said).toContain('set slurm.bin to the folder of squeue');
+    const answer = await new Promise<{ status: number | undefined; body: string }>((resolve, reject) => {
+      const request = get({ socketPath, path: '/healthz' }, async (response) => {
+        let body = '';
+        for await (const part of response.setEncoding('utf8')) body += part;
+        resolve({ status: response.statusCode, body });
+      });
+      request.once('error', reject);
+    });
+    expect(answer.status).toBe(503);
+    expect(answer.body).toContain('is missing: see slurm.bin');
+  } finally {
+    child.kill();
+    await new Promise((resolve) => child.once('close', resolve));
+  }
 });

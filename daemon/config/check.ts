@@ -1,8 +1,13 @@
+import { accessSync, constants } from 'node:fs';
+import { join } from 'node:path';
 import type { HeartbeatRule, JobRule } from '../vocabulary/policy.ts';
 import type { Config } from './config.ts';
 import { formatDuration } from './duration.ts';
 import { loadConfig, type Sources } from './load.ts';
 import { ConfigError } from './problem.ts';
+
+/** What the daemon cannot do without, of Slurm's programs. */
+const PROGRAMS = ['squeue', 'scontrol', 'sinfo', 'scancel'];
 
 export interface Check {
   readonly ok: boolean;
@@ -14,7 +19,7 @@ export interface Check {
 export function checkConfig(sources: Sources): Check {
   try {
     const config = loadConfig(sources);
-    return { ok: true, text: [`OK ${sources.file}`, ...summary(config)].join('\n') };
+    return { ok: true, text: [`OK ${sources.file}`, ...summary(config), ...warnings(config)].join('\n') };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { ok: false, text: error.message };
@@ -31,6 +36,31 @@ function summary({ clusterId, api, slurm, heartbeat, policies, restore, notices 
     ['notices', notices.providers.join(', ') || 'none'],
   ];
   return rows.map(([name, value]) => `  ${name.padEnd(10)} ${value}`);
+}
+
+/** What may be right on the node itself, where the check is made elsewhere. */
+function warnings({ slurm: { bin }, stateDir, socket }: Config): string[] {
+  const missing = PROGRAMS.filter((name) => !isProgram(join(bin, name)));
+  const locked = (key: string, path: string, own: string) =>
+    `${path}/`.startsWith(`${own}/`)
+      ? []
+      : [`WARNING ${key}: outside of ${own} it needs ReadWritePaths= in a drop-in of ckptd.service`];
+  return [
+    ...(missing.length === 0
+      ? []
+      : [`WARNING slurm.bin: ${bin} has no ${missing.join(', ')}; on the node no job would be saved`]),
+    ...locked('state_dir', stateDir, '/var/lib/ckptd'),
+    ...locked('socket.path', socket.path, '/run/ckptd'),
+  ];
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function tokenText({ tokenFile, token, socketPath }: Config['api']): string {

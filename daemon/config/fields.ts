@@ -98,9 +98,18 @@ export function groupName() {
   return text('a group name', /^[A-Za-z_][A-Za-z0-9_.@-]*\$?$/, 64);
 }
 
+/** What the examples have in a UUID's place, and the nil UUID. */
+const NO_CLUSTER = /^00000000-0000-[04]000-[08]000-000000000000$/;
+
 /** In the file's own letters. */
 export function uuidText() {
-  return text('a UUID', /^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/);
+  return v.pipe(
+    text('a UUID', /^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/),
+    v.check(
+      (id) => !NO_CLUSTER.test(id),
+      "is the example's, which two clusters could share: set this cluster's own (uuidgen makes one)",
+    ),
+  );
 }
 
 /** In lower case. */

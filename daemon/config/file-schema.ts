@@ -23,12 +23,19 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] a
 /** First letter or digit: it becomes an argument of scontrol, and must not look like an option. */
 export const NODE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 
+/** What the examples have in the place of an API, and nobody serves. */
+const isExample = (base: string) => new URL(base).hostname === 'api.example.com';
+
 const POLITE = 'slurmctld answers every node of the cluster';
 
 const api = block({
   url: optionalKey(
     'https://host of Cedana, or unix:/path of ckptd-engine. Else CEDANA_URL of the environment.',
-    v.pipe(text('an https: or unix: URL', /^\S+$/, 2048), parsed(parseApiUrl)),
+    v.pipe(
+      text('an https: or unix: URL', /^\S+$/, 2048),
+      parsed(parseApiUrl),
+      v.check(({ base }) => !isExample(base), "is the example's: set your organisation's URL"),
+    ),
   ),
   token_file: optionalKey(
     'File with the bearer token, for root alone. Else the systemd credential `cedana-token`, else CEDANA_AUTH_TOKEN.',
@@ -53,7 +60,7 @@ const slurm = block({
   bin: key('Folder of squeue, scontrol, sinfo and scancel.', absolutePath(), '/usr/bin'),
   conf: key('slurm.conf of this cluster.', absolutePath(), '/etc/slurm/slurm.conf'),
   poll_node: key(
-    'How often the state of this node, and of the nodes of its jobs, is asked for.',
+    'How often the state of this node, and of the nodes of its jobs, is asked for. On a cluster of more than 1,500 nodes one second for every hundred of them.',
     duration({ atLeast: ['1s', POLITE], atMost: ['10m', 'a drain would be seen too late'] }),
     '15s',
   ),
@@ -66,7 +73,7 @@ const slurm = block({
     '60s',
   ),
   reconcile: key(
-    'How often one full squeue corrects what was missed.',
+    'How often each job of this node is looked at in Slurm although nothing seems to have happened to it. Where the sockets of slurmd cannot be read, one full squeue instead.',
     duration({ atLeast: ['10s', POLITE], atMost: ['1d', 'what was missed would stay so'] }),
     '30m',
   ),
@@ -98,7 +105,7 @@ const restore = block({
 });
 
 const socket = block({
-  path: key('Where the hooks and ckptctl find the daemon.', socketPath(), '/run/ckptd/ckptd.sock'),
+  path: key('Where the hooks, and people with curl, find the daemon.', socketPath(), '/run/ckptd/ckptd.sock'),
   mode: key('Permissions in octal digits.', socketMode(), '0600'),
   group: key('Group that owns the socket.', groupName(), 'root'),
 });

@@ -20,7 +20,7 @@ export interface NoticesConfig {
     readonly pollOthers: Millis;
     /** Of one request. */
     readonly timeout: Millis;
-    /** A scheduled event counts from this long before its start. */
+    /** A scheduled event is a termination from this long before its start. */
     readonly scheduledLead: Millis;
   };
   readonly gcp: {

@@ -32,12 +32,12 @@ const ec2 = block({
   ),
   timeout: timeout(['30s', 'a notice comes 120s ahead'], '2s'),
   scheduled_lead: key(
-    'Scheduled events (retirement, reboot, maintenance) count from this long before they start.',
+    'From this long before their start scheduled events (retirement, reboot, maintenance) are terminations; until then, worth one checkpoint.',
     duration({
       atLeast: ['1m', 'the jobs have to be saved'],
       atMost: ['365d', 'no event is known that early'],
     }),
-    '30d',
+    '2h',
   ),
 });
 
@@ -92,7 +92,7 @@ const alibaba = block({
 
 export const noticesSchema = block({
   providers: key(
-    'Who tells of a termination. auto: file, logind, and whichever of the others is found at start. Empty: nobody.',
+    'Who tells of a termination. auto: file, logind, and whichever of the others is found. Empty: nobody.',
     v.pipe(
       listOf(oneOf(NOTICE_PROVIDERS), NOTICE_PROVIDERS.length),
       v.check((names) => new Set(names).size === names.length, 'has an entry twice'),
@@ -102,7 +102,7 @@ export const noticesSchema = block({
   ),
   drain_node: key('Drain this node in Slurm when a notice comes.', flag(), true),
   detect_timeout: key(
-    'How long `auto` waits at start for a metadata service.',
+    'How long `auto` waits for a metadata service at each look: at the start, and where nobody was found after 1, 5 and 30 minutes more.',
     duration({
       atLeast: ['100ms', 'a busy host answers late'],
       atMost: ['1m', 'who is elsewhere is not watched meanwhile'],

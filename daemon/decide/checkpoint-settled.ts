@@ -7,7 +7,7 @@ import { checkpointFailed, checkpointReady } from './plan.ts';
 
 /** How long an accepted checkpoint may take to become ready; Cedana's own tests wait 5 minutes. */
 const READY_WITHIN_MS = 15 * 60_000;
-/** After this many in a row that found nothing, the period is 64 times as long and grows no more. */
+/** After this many in a row that were in vain, the period is 64 times as long and grows no more. */
 const MAX_PENALTY = 6;
 
 /** The API's answer to a checkpoint, or that it is ready, or that it never will be. */
@@ -82,7 +82,7 @@ function failed(draft: Draft, job: JobRecord, underWay: CheckpointUnderWay, outc
   const message = 'message' in outcome ? outcome.message : outcome.type;
   const details = { action_id: underWay.actionId, reason: underWay.reason };
   const accepted = underWay.actionId !== null;
-  draft.put({ ...job, checkpoint: null, heartbeat: accepted ? job.heartbeat : penalized(job, outcome) });
+  draft.put({ ...job, checkpoint: null, heartbeat: penalized(job, outcome, accepted) });
   draft.reply(underWay.requestId, { status: replyStatus(outcome), message });
   if (accepted) {
     draft.note('warn', 'checkpoint-failed', job, `checkpoint did not become ready: ${message}`, details);
@@ -99,8 +99,13 @@ function failed(draft: Draft, job: JobRecord, underWay: CheckpointUnderWay, outc
   checkpointFailed(draft, job.jobId, message);
 }
 
-function penalized(job: JobRecord, outcome: Outcome): JobRecord['heartbeat'] {
-  if (outcome.type !== 'not-checkpointable' && outcome.type !== 'refused') return job.heartbeat;
+/**
+ * A dump that failed froze its job for nothing, and will again: a server that accepts first tells so only later. That
+ * the API was away is no fault of the job's before it was accepted.
+ */
+function penalized(job: JobRecord, { type }: Outcome, accepted: boolean): JobRecord['heartbeat'] {
+  const inVain = type === 'not-checkpointable' || type === 'refused' || (accepted && type === 'unavailable');
+  if (!inVain) return job.heartbeat;
   const penalty = Math.min(job.heartbeat.penalty + 1, MAX_PENALTY);
   return { ...job.heartbeat, penalty, skip: 2 ** penalty - 1 };
 }

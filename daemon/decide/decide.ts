@@ -15,10 +15,12 @@ import { epilogSeen, jobAbsent, jobSeen, prologSeen } from './jobs.ts';
 import { forgetNodes, judgeNodesAnew, nodeSeen } from './nodes.ts';
 import { forgetUnheard, noticesSeen } from './notices.ts';
 import { noticeAsked, passNotices, withdrawAsked } from './notices-by-hand.ts';
+import { adoptOldDrain } from './old-drain.ts';
 import { drainSettled, keepOwnDrain } from './own-drain.ts';
 import { planSettled } from './plan-settled.ts';
 import { rebalance } from './rebalance.ts';
 import { sweep } from './run-over.ts';
+import { stopDoubting } from './unconfirmed.ts';
 import { wakeAt } from './wake.ts';
 
 export const EMPTY_STATE: State = {
@@ -43,8 +45,10 @@ export const EMPTY_STATE: State = {
 export function decide(state: State, event: DaemonEvent, policy: Policy): Decision {
   const draft = new Draft(state, timeOf(state, event), policy);
   if (!isPast(state, event)) {
+    stopDoubting(draft);
     apply(draft, event);
     passNotices(draft);
+    adoptOldDrain(draft);
     keepOwnDrain(draft);
     takeBack(draft);
     hurryPlans(draft);
@@ -100,6 +104,9 @@ function apply(draft: Draft, event: DaemonEvent): void {
       return nodeSeen(draft, event.facts);
     case 'notices':
       return noticesSeen(draft, event);
+    case 'notices-heard':
+      draft.bootedAt = event.bootedAt;
+      return;
     case 'settled':
       return settled(draft, event.effect, event.outcome);
     case 'ask-checkpoint':

@@ -21,7 +21,10 @@ export class Draft {
   #jobs: Map<JobId, JobRecord> | null = null;
   #nodes: Map<string, NodeRecord> | null = null;
   #notices: Map<string, NoticeRecord> | null = null;
+  #unconfirmed: ReadonlyMap<string, EpochMs>;
   ownDrain: OwnDrain | null;
+  /** Null until every source of notices has spoken. */
+  bootedAt: EpochMs | null;
   /** `plan-time.ts` keeps it here; null: to be counted. */
   reserveMs: Millis | null = null;
   readonly #before: State;
@@ -32,6 +35,8 @@ export class Draft {
     this.lastAt = before.clock;
     this.policy = policy;
     this.ownDrain = before.ownDrain;
+    this.bootedAt = before.bootedAt ?? null;
+    this.#unconfirmed = before.unconfirmed ?? new Map();
   }
 
   get jobs(): ReadonlyMap<JobId, JobRecord> {
@@ -44,6 +49,17 @@ export class Draft {
 
   get notices(): ReadonlyMap<string, NoticeRecord> {
     return this.#notices ?? this.#before.notices;
+  }
+
+  get unconfirmed(): ReadonlyMap<string, EpochMs> {
+    return this.#unconfirmed;
+  }
+
+  /** Slurm has said it itself, or is not waited for any more. */
+  confirm(node: string): void {
+    if (this.#unconfirmed.has(node)) {
+      this.#unconfirmed = new Map([...this.#unconfirmed].filter(([name]) => name !== node));
+    }
   }
 
   /** A record with nothing new in it is none: its reference stays, and the journal has nothing to write. */
@@ -112,8 +128,12 @@ export class Draft {
   }
 
   state(): State {
-    const { jobs, nodes, notices, ownDrain } = this;
-    return { clock: this.at, jobs, nodes, notices, ownDrain };
+    const { jobs, nodes, notices, ownDrain, unconfirmed, bootedAt } = this;
+    return {
+      ...{ clock: this.at, jobs, nodes, notices, ownDrain },
+      ...(unconfirmed.size === 0 ? {} : { unconfirmed }),
+      ...(bootedAt === null ? {} : { bootedAt }),
+    };
   }
 }
 

@@ -9,6 +9,7 @@ import { finalCheckpointFits } from './plan-time.ts';
 import { rehearse } from './rehearse.ts';
 import { retime } from './retime.ts';
 import { awaitsVerdict, isLive, ruleFor } from './rules.ts';
+import { awaitsWord } from './unconfirmed.ts';
 import { byUnsavedWork } from './unsaved.ts';
 
 /** Makes a plan for each run that has a part on a node that goes away, and has none yet. */
@@ -65,7 +66,9 @@ function outlived({ step, episode }: Plan, { since, dryRun }: Leaving, at: numbe
 function beginQueued(draft: Draft): void {
   draft.reserveMs = null;
   const jobs = [...draft.jobs.values()];
-  const queued = jobs.filter((job) => job.plan?.step === 'queued' && !awaitsVerdict(job));
+  const queued = jobs.filter(
+    (job) => job.plan?.step === 'queued' && !awaitsVerdict(job) && !awaitsWord(draft, job.plan),
+  );
   if (queued.length === 0) return;
   let places = freePlaces(draft, UNDER_WAY);
   let restores = freePlaces(draft, RESTORING);

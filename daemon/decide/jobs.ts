@@ -6,8 +6,8 @@ import type { Draft } from './draft.ts';
 import { NO_HEARTBEAT, scheduleHeartbeat } from './heartbeat.ts';
 import { dropPlan } from './plan-end.ts';
 import { NOT_RESTORED } from './plan-step.ts';
-import { awaitsVerdict, isLive, owns } from './rules.ts';
-import { belongsTo, isLate, sameJob, sameRun } from './run-identity.ts';
+import { ABSENT, awaitsVerdict, isLive, owns } from './rules.ts';
+import { belongsTo, isLate, renamed, sameJob, sameRun } from './run-identity.ts';
 import { abandonRun, endRun } from './run-over.ts';
 
 function newRecord(jobId: JobId, restarts: number): JobRecord {
@@ -45,7 +45,12 @@ function leaveRun(draft: Draft, known: JobRecord, facts: JobFacts): void {
   const chain = sameJob(known, facts) && facts.restarts > known.restarts;
   const why = chain ? 'the job was requeued' : 'the job id belongs to another job now';
   abandonRun(draft, known, why, chain ? facts.restarts : null);
-  draft.note('info', 'run-ended', known, `the run ended: ${why}`);
+  const { ready } = chain ? { ready: null } : known;
+  draft.note(ready === null ? 'info' : 'warn', 'run-ended', known, `the run ended: ${why}`, {
+    ...(ready === null
+      ? {}
+      : { action_id: ready.actionId, advice: 'its checkpoint is not restored by itself' }),
+  });
   const fresh = { ...newRecord(facts.jobId, facts.restarts), asked: known.asked };
   draft.put(chain ? { ...fresh, ready: known.ready, override: known.override } : fresh);
 }
@@ -63,7 +68,7 @@ function enterRun(draft: Draft, facts: JobFacts): void {
   const job = draft.put({
     ...before,
     facts: sharing(before.facts, ownWish(before, facts)),
-    ready: before.ready && belongsTo(before.ready, facts) ? before.ready : null,
+    ready: readyOf(before, facts),
     requeueLent: before.requeueLent && (before.plan?.guarded === true || !facts.requeue),
     endedAt: null,
     endedAs: null,
@@ -81,6 +86,13 @@ function enterRun(draft: Draft, facts: JobFacts): void {
   }
 }
 
+/** What is known to be restored from, as far as it is this job's. */
+function readyOf({ facts: before, ready }: JobRecord, facts: JobFacts): JobRecord['ready'] {
+  if (ready === null) return null;
+  const current = renamed(ready, before, facts);
+  return belongsTo(current, facts) ? current : null;
+}
+
 /** The facts that are known already, where Slurm says the same again. */
 function sharing(known: JobFacts | null, facts: JobFacts): JobFacts {
   return known !== null && JSON.stringify(known) === JSON.stringify(facts) ? known : facts;
@@ -95,13 +107,12 @@ function ownWish(before: JobRecord, facts: JobFacts): JobFacts {
 function learnLate(draft: Draft, facts: JobFacts): void {
   const known = draft.jobs.get(facts.jobId);
   if (!known || known.facts !== null) return;
-  const ready = known.ready && belongsTo(known.ready, facts) ? known.ready : null;
-  draft.put({ ...known, facts, ready });
+  draft.put({ ...known, facts, ready: readyOf(known, facts) });
 }
 
 /** Slurm knows no such job any more. */
 export function jobAbsent(draft: Draft, jobId: JobId): void {
-  endRun(draft, jobId, 'ABSENT');
+  endRun(draft, jobId, ABSENT);
 }
 
 /** The Prolog ran: what the user asked for is kept until Slurm says the rest. */

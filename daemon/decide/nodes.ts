@@ -5,6 +5,11 @@ import { ownNodeSeen } from './own-drain.ts';
 
 /** Slurm's word on a node: it begins or ends an episode, in which the node's jobs leave it. */
 export function nodeSeen(draft: Draft, facts: NodeFacts): void {
+  draft.confirm(facts.node);
+  judge(draft, facts);
+}
+
+function judge(draft: Draft, facts: NodeFacts): void {
   const known = draft.nodes.get(facts.node);
   ownNodeSeen(draft, facts);
   const leave = reasonOfNode(draft, facts);
@@ -20,7 +25,7 @@ export function nodeSeen(draft: Draft, facts: NodeFacts): void {
 
 /** The configuration may have changed which states mean that a node goes away. */
 export function judgeNodesAnew(draft: Draft): void {
-  for (const node of draft.nodes.values()) nodeSeen(draft, node.facts);
+  for (const node of draft.nodes.values()) judge(draft, node.facts);
 }
 
 /** Only nodes of jobs that this daemon owns, and its own, are worth remembering. */

@@ -5,7 +5,7 @@ import type { Draft } from './draft.ts';
 import { seekCheckpoint } from './plan.ts';
 import { dropPlan, failPlan } from './plan-end.ts';
 import { planEffectId, setPlan } from './plan-step.ts';
-import { awaitsVerdict, isLive, wasLost } from './rules.ts';
+import { ABSENT, awaitsVerdict, isLive, wasLost } from './rules.ts';
 
 type PlanEffect = Extract<Effect, { kind: 'guard' | 'restore' | 'end-source' }>;
 
@@ -60,6 +60,8 @@ function guardSettled(draft: Draft, job: JobRecord, plan: Plan, outcome: Outcome
 }
 
 function restoreSettled(draft: Draft, job: JobRecord, plan: Plan, newJob: boolean, outcome: Outcome): void {
+  if (outcome.type === 'recalled' && job.endedAs === ABSENT)
+    return failPlan(draft, job, plan, 'nobody knows how it ended, so its restore was taken back');
   if (outcome.type === 'recalled') return dropPlan(draft, job.jobId, 'it was taken back');
   if (outcome.type === 'stale') return runGone(draft, job, plan, outcome.message);
   if (outcome.type !== 'restored') {
@@ -73,9 +75,10 @@ function restoreSettled(draft: Draft, job: JobRecord, plan: Plan, newJob: boolea
 
 /**
  * There is no such run to be moved. Where that is not what Slurm said last, the plan fails: dropped, it would be
- * made anew at once, again and again.
+ * made anew at once, again and again. It fails as well where nobody knows how the run ended.
  */
 function runGone(draft: Draft, job: JobRecord, plan: Plan, message: string): void {
+  if (job.endedAs === ABSENT) return failPlan(draft, job, plan, `${message}, and nobody knows how it ended`);
   if (isLive(job) || wasLost(job)) return failPlan(draft, job, plan, message);
   dropPlan(draft, job.jobId, message);
 }

@@ -1,6 +1,7 @@
 import type { EpochMs, Millis } from '../vocabulary/job.ts';
 import type { JobRecord, Plan } from '../vocabulary/state.ts';
 import type { Draft } from './draft.ts';
+import { AWAITS_RESTORE } from './plan-step.ts';
 
 /** A final checkpoint is taken to need one and a half times what the last one took, and this. */
 const CHECKPOINT_MARGIN_MS = 2_000;
@@ -46,7 +47,7 @@ function countReserve(draft: Draft): Millis {
   let runs = 0;
   for (const { plan } of draft.jobs.values()) {
     if (plan === null || plan.deadline === null) continue;
-    if (['queued', 'guard', 'checkpoint', 'restore'].includes(plan.step)) runs++;
+    if (AWAITS_RESTORE.has(plan.step)) runs++;
   }
   return RESTORE_RESERVE_MS * Math.max(1, Math.ceil(runs / draft.policy.restore.concurrency));
 }

@@ -22,6 +22,7 @@ import { failPlan, strandPlan } from './plan-end.ts';
 import { freePlaces, planEffectId, RESTORING, setPlan, UNDER_WAY } from './plan-step.ts';
 import { finalCheckpointFits, waitUntil } from './plan-time.ts';
 import { awaitsVerdict } from './rules.ts';
+import { awaitsWord } from './unconfirmed.ts';
 
 /** A place is free: the plan begins. */
 export function beginPlan(draft: Draft, job: JobRecord, plan: Plan): void {
@@ -80,6 +81,9 @@ function restoreFrom(draft: Draft, job: JobRecord, plan: Plan, actionId: string)
 }
 
 function sendRestore(draft: Draft, job: JobRecord, plan: Plan, actionId: string): void {
+  if (awaitsWord(draft, plan)) {
+    return setPlan(draft, job.jobId, { step: 'queued', actionId, waitUntil: null });
+  }
   setPlan(draft, job.jobId, { step: 'restore', actionId, waitUntil: null });
   draft.effects.push({
     kind: 'restore',

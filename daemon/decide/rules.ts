@@ -21,6 +21,9 @@ export function awaitsVerdict(job: JobRecord): boolean {
   return job.endedAs === null && (job.endedAt !== null || job.facts?.state === 'COMPLETING');
 }
 
+/** The end of a run that Slurm knows no more: how it ended is not known. */
+export const ABSENT = 'ABSENT';
+
 /** Slurm gave the run up because of its node, and does not requeue it. */
 export function wasLost(job: JobRecord): boolean {
   return job.endedAs === 'NODE_FAIL' || job.endedAs === 'BOOT_FAIL';

@@ -7,16 +7,37 @@ import { unreachable } from './node-away.ts';
 import { noteDry } from './note-dry.ts';
 import { holdPlan } from './plan.ts';
 import { dropPlan, endPlan } from './plan-end.ts';
-import { KEEPS_RECORD, NOT_RESTORED, planEffectId } from './plan-step.ts';
-import { ruleFor, wasLost } from './rules.ts';
+import { BROUGHT_BACK, KEEPS_RECORD, NOT_RESTORED, planEffectId } from './plan-step.ts';
+import { ABSENT, ruleFor, wasLost } from './rules.ts';
+
+/** Slurm forgets a job `MinJobAge` after its end: the daemon, slurmctld or the node was away for longer. */
+const FORGOTTEN = 'Slurm knows no such job any more, and nobody knows how it ended';
 
 /** Slurm is done with the run: its first word on how counts, a later "no such job" says nothing more. */
 export function endRun(draft: Draft, jobId: JobId, endedAs: string): void {
   const known = draft.jobs.get(jobId);
   if (!known || known.endedAs !== null) return;
   const job = draft.put({ ...known, endedAs, endedAt: known.endedAt ?? draft.at, heartbeat: NO_HEARTBEAT });
-  if (wasLost(job)) nodeFailure(draft, job, endedAs);
-  else endPlan(draft, job, `the run ended: ${endedAs}`);
+  if (wasLost(job)) return nodeFailure(draft, job, endedAs);
+  // Of a restore that is on its way its answer tells: `plan-settled.ts`.
+  if (endedAs === ABSENT && mayBeLost(job)) forgotten(draft, job);
+  endPlan(draft, job, `the run ended: ${endedAs}`);
+}
+
+/** It was to be brought away, or Slurm was kept from requeueing it: that it ended well is only one of the ways. */
+function mayBeLost({ plan, requeueLent }: JobRecord): boolean {
+  if (plan !== null && (plan.step === 'restore' || BROUGHT_BACK.has(plan.step))) return false;
+  return requeueLent || (plan !== null && NOT_RESTORED.has(plan.step));
+}
+
+function forgotten(draft: Draft, job: JobRecord): void {
+  const { jobId, ready, checkpoint, plan } = job;
+  draft.note('error', 'job-lost', job, `job ${jobId} is lost: ${FORGOTTEN}`, {
+    node: plan?.node ?? draft.policy.node,
+    action_id: ready?.actionId ?? null,
+    ...(checkpoint?.actionId ? { under_way: checkpoint.actionId } : {}),
+    advice: `see with sacct -j ${jobId} whether it completed; else restore its last checkpoint by hand`,
+  });
 }
 
 /** Slurm gave the run up and does not requeue it: its last checkpoint is all that is left. */

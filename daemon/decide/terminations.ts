@@ -7,7 +7,7 @@ export interface Termination extends Notice {
 }
 
 /** The termination notices that stand, the earliest deadline first; `dryRun` also where all is a dry run. */
-export function standingTerminations(draft: Draft): Termination[] {
+export function standingTerminations(draft: Pick<Draft, 'notices' | 'policy'>): Termination[] {
   if (draft.notices.size === 0) return [];
   return [...draft.notices.values()]
     .filter(({ notice }) => notice.kind === 'termination')

@@ -18,6 +18,7 @@ export function wakeAt(draft: Draft): EpochMs | null {
     const straightAt = plan.step === 'queued' ? Math.floor(latestStart(draft, job, plan)) + 1 : 0;
     if (straightAt > draft.at) next = Math.min(next, straightAt);
   }
+  for (const until of draft.unconfirmed.values()) next = Math.min(next, until);
   for (const { notice } of draft.notices.values()) next = Math.min(next, passesAt(notice));
   return Number.isFinite(next) ? next : null;
 }

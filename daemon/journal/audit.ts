@@ -71,6 +71,8 @@ export function eventLine(event: DaemonEvent): NewLine {
         message: 'restore asked for by hand',
         details: { actionId: event.actionId },
       };
+    case 'notices-heard':
+      return { ...line, message: 'every source of notices has spoken' };
     case 'notices':
       return { ...line, message: `${clip(event.source)} has ${event.standing.length} notices` };
     case 'ask-notice': {

@@ -6,6 +6,9 @@ import type { Performance, PerformPorts } from './ports.ts';
 type Checkpoint = Extract<Effect, { kind: 'checkpoint' }>;
 type AwaitReady = Extract<Effect, { kind: 'await-ready' }>;
 
+/** A restore, and perhaps a deadline, waits for a final checkpoint; one of a run that is gone does no harm. */
+const FINAL_LOOKS_WITHIN_MS = 2_000;
+
 /**
  * Asks for a checkpoint of this very run, if it runs. A heartbeat that an earlier process may have sent is
  * dropped: its answer is lost, and the next one is due soon. A final checkpoint is asked for again, since a
@@ -17,7 +20,8 @@ export async function performCheckpoint(ports: PerformPorts, p: Performance<Chec
     return { type: 'unavailable', message: 'ckptd ended before the answer came' };
   }
   if (ports.clock.now() >= effect.expiresAt) return { type: 'unavailable', message: 'its time was over' };
-  const stale = await staleRun(ports, effect, ['RUNNING'], p.signal);
+  const withinMs = effect.reason === 'heartbeat' ? null : FINAL_LOOKS_WITHIN_MS;
+  const stale = await staleRun(ports, effect, ['RUNNING'], p.signal, withinMs);
   if (stale !== null) return stale;
   p.markSent();
   return ports.api.checkpoint(

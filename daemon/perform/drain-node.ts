@@ -3,12 +3,13 @@
  * never lifted, and what an earlier process did already is seen. Each command that was taken is looked at after.
  * What is seen is no event: the watch of the nodes tells only what differs from what it told last.
  */
+import { backoff } from '../system/backoff.ts';
 import { readDrainReason } from '../vocabulary/drain-reason.ts';
 import type { Effect } from '../vocabulary/effect.ts';
 import type { NodeFacts } from '../vocabulary/node.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
-import { backoff, waitUnlessRecalled } from './backoff.ts';
 import type { Performance, PerformPorts } from './ports.ts';
+import { waitUnlessRecalled } from './wait-unless-recalled.ts';
 
 type DrainNode = Extract<Effect, { kind: 'drain-node' }>;
 type UndrainNode = Extract<Effect, { kind: 'undrain-node' }>;
@@ -97,7 +98,7 @@ async function untilItShows(
       } else if (taken === 1) continue;
     }
     if (problem !== null) report(ports, p.effect, attempt, problem);
-    const pause = backoff(attempt, ports.random, 500, 15_000);
+    const pause = backoff(attempt, ports.random(), 500, 15_000);
     await waitUnlessRecalled(ports.clock, pause, p.recall, p.signal);
   }
 }

@@ -1,4 +1,4 @@
-import type { JobId } from '../vocabulary/job.ts';
+import type { JobId, Millis } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
 import type { PerformPorts } from './ports.ts';
 
@@ -6,6 +6,7 @@ import type { PerformPorts } from './ports.ts';
  * Looks whether this very run is in one of these states, right before something is done to it. What Slurm says
  * becomes an event as well, so that the daemon's picture is no older than this look.
  *
+ * @param withinMs what the look may take, null for as long as a command may.
  * @returns null to go on, also when slurmctld cannot be asked: then the last known state has to do; or `stale`.
  */
 export async function staleRun(
@@ -13,8 +14,9 @@ export async function staleRun(
   run: { readonly jobId: JobId; readonly restarts: number },
   states: readonly string[],
   signal: AbortSignal,
+  withinMs: Millis | null,
 ): Promise<Extract<Outcome, { type: 'stale' }> | null> {
-  const look = await ports.slurm.lookup(run.jobId, signal);
+  const look = await ports.slurm.lookup(run.jobId, signal, withinMs);
   const at = ports.clock.now();
   if (look === 'absent') {
     ports.emit({ type: 'job-absent', at, jobId: run.jobId });

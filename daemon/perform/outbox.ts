@@ -1,6 +1,8 @@
 /*
- * The effects under way in this process. Each is performed once here, however often it is handed in; those of
- * one job that change its run in Slurm, and those that change the node, keep their order; a recall reaches the one that is performed. What ends
+ * The effects under way in this process. Each is performed once here, however often it is handed in; those of one job
+ * that change its run in Slurm, and those that change the node, keep their order. A recall reaches an effect while it
+ * is performed and while it waits for its turn. Giving `Requeue` back is tried for as long as slurmctld is away, and a
+ * job that is to be moved after all cannot wait for that: it is taken back by what comes next for the job. What ends
  * with the process stays unsettled in the journal, and the next process takes it up.
  */
 import { type Effect, isNodeEffect } from '../vocabulary/effect.ts';
@@ -26,11 +28,13 @@ export interface OutboxPorts extends PerformPorts {
 }
 
 export function createOutbox(ports: OutboxPorts): Outbox {
-  const running = new Map<string, { recall: AbortController; end: Promise<void> }>();
+  const running = new Map<string, { effect: Effect; recall: AbortController; end: Promise<void> }>();
   const lanes = new Map<JobId | 'node', Promise<void>>();
 
   async function run(effect: Effect, sentBefore: EpochMs | null, recall: AbortSignal, turn: Promise<void>) {
-    await turn;
+    // What may have been sent has to be looked into, and so has a node, whoever takes it back.
+    const mayEndWaiting = sentBefore === null && !isNodeEffect(effect);
+    await (mayEndWaiting ? Promise.race([turn, aborted(recall)]) : turn);
     const markSent = () => ports.markSent(effect.id, ports.clock.now());
     const outcome = await settle(effect, () =>
       perform(ports, { effect, sentBefore, markSent, recall, signal: ports.signal }),
@@ -55,15 +59,18 @@ export function createOutbox(ports: OutboxPorts): Outbox {
   return {
     take(effect, sentBefore) {
       if (running.has(effect.id)) return;
+      for (const other of running.values()) if (outdates(effect, other.effect)) other.recall.abort();
       const recall = new AbortController();
       const lane = laneOf(effect);
       const turn = (lane === null ? null : lanes.get(lane)) ?? Promise.resolve();
       const end = run(effect, sentBefore, recall.signal, turn);
-      running.set(effect.id, { recall, end });
+      running.set(effect.id, { effect, recall, end });
       if (lane === null) return;
-      lanes.set(lane, end);
-      void end.then(() => {
-        if (lanes.get(lane) === end) lanes.delete(lane);
+      // One that was recalled while it waited may end before those in front of it.
+      const done = Promise.all([turn, end]).then(() => undefined);
+      lanes.set(lane, done);
+      void done.then(() => {
+        if (lanes.get(lane) === done) lanes.delete(lane);
       });
     },
     recall: (effectId) => running.get(effectId)?.recall.abort(),
@@ -72,4 +79,18 @@ export function createOutbox(ports: OutboxPorts): Outbox {
       await Promise.all([...running.values()].map(({ end }) => end));
     },
   };
+}
+
+/** Giving back what is about to be taken again, or is of no use to a run that is brought back as another job. */
+function outdates(next: Effect, before: Effect): boolean {
+  if (before.kind !== 'guard' || !before.requeue) return false;
+  const moves = next.kind === 'guard' || (next.kind === 'restore' && next.newJob);
+  return moves && next.jobId === before.jobId;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

@@ -60,8 +60,15 @@ export type RestoredLook =
 
 /** The few things that the daemon asks of Slurm, or does to it. */
 export interface SlurmActions {
-  lookup(jobId: JobId, signal: AbortSignal): Promise<JobLookup>;
-  setRequeue(jobId: JobId, restarts: number, requeue: boolean, signal: AbortSignal): Promise<Outcome>;
+  /** `withinMs` is what is waited at most, behind others included; null for as long as a command may take. */
+  lookup(jobId: JobId, signal: AbortSignal, withinMs: Millis | null): Promise<JobLookup>;
+  setRequeue(
+    jobId: JobId,
+    restarts: number,
+    requeue: boolean,
+    signal: AbortSignal,
+    withinMs: Millis | null,
+  ): Promise<Outcome>;
   endRun(jobId: JobId, restarts: number, signal: AbortSignal): Promise<Outcome>;
   lookNode(node: string, signal: AbortSignal): Promise<NodeLookup>;
   /** One `scontrol update`: `done` says that slurmctld took it. */

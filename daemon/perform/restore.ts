@@ -3,17 +3,20 @@
  * that was killed) is looked into first: the run gone, requeued, or brought back as a newer job means that it
  * happened. Only when Slurm shows twice, with some time between, that nothing has, is it asked for again.
  */
+import { backoff } from '../system/backoff.ts';
 import type { Effect } from '../vocabulary/effect.ts';
 import type { EpochMs } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
-import { backoff, waitUnlessRecalled } from './backoff.ts';
 import { staleRun } from './fresh-run.ts';
 import type { Performance, PerformPorts } from './ports.ts';
+import { waitUnlessRecalled } from './wait-unless-recalled.ts';
 
 type Restore = Extract<Effect, { kind: 'restore' }>;
 
 /** Slurm needs a moment to show what the API did: a requeue shows at once, a new job after its sbatch. */
 const SETTLES_WITHIN_MS = 5_000;
+/** With a deadline ahead, a look that takes longer costs more than what it could tell. */
+const LOOKS_WITHIN_MS = 2_000;
 /** States in which a run can be brought back: it runs, or its node failed and Slurm gave it up. */
 const RESTORABLE = ['RUNNING', 'NODE_FAIL', 'BOOT_FAIL'];
 
@@ -23,7 +26,8 @@ export async function performRestore(ports: PerformPorts, p: Performance<Restore
   for (let attempt = 0; ; attempt++) {
     if (sentAt !== null && (await happened(ports, p, sentAt))) return { type: 'restored', actionId: null };
     sentAt = null;
-    const stale = p.recall.aborted ? null : await staleRun(ports, p.effect, RESTORABLE, p.signal);
+    const stale = p.recall.aborted ? null : await lookBefore(ports, p);
+    p.signal.throwIfAborted();
     if (stale !== null) return unanswered ? afterNoAnswer(stale) : stale;
     if (p.recall.aborted) return { type: 'recalled' };
     p.markSent();
@@ -37,10 +41,16 @@ export async function performRestore(ports: PerformPorts, p: Performance<Restore
       sentAt = askedAt;
       unanswered = true;
     } else {
-      const pause = answer.afterMs ?? backoff(attempt, ports.random);
+      const pause = answer.afterMs ?? backoff(attempt, ports.random());
       await waitUnlessRecalled(ports.clock, pause, p.recall, p.signal);
     }
   }
+}
+
+/** A recall ends it: nothing was asked for yet. */
+function lookBefore(ports: PerformPorts, { effect, recall, signal }: Performance<Restore>) {
+  const withinMs = effect.reason === 'nodeTermination' ? LOOKS_WITHIN_MS : null;
+  return staleRun(ports, effect, RESTORABLE, AbortSignal.any([signal, recall]), withinMs);
 }
 
 /**
@@ -64,7 +74,8 @@ async function happened(ports: PerformPorts, p: Performance<Restore>, since: Epo
     }
     if (look.type === 'not-yet') misses++;
     if (misses >= 2) break;
-    const pause = look.type === 'unknown' ? backoff(attempt, ports.random, 1_000, 15_000) : SETTLES_WITHIN_MS;
+    const pause =
+      look.type === 'unknown' ? backoff(attempt, ports.random(), 1_000, 15_000) : SETTLES_WITHIN_MS;
     await ports.clock.sleep(pause, p.signal);
   }
   return false;

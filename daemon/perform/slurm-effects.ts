@@ -1,8 +1,12 @@
+import { backoff } from '../system/backoff.ts';
 import type { Effect } from '../vocabulary/effect.ts';
 import type { EpochMs } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
-import { backoff, waitUnlessRecalled } from './backoff.ts';
 import type { Performance, PerformPorts } from './ports.ts';
+import { waitUnlessRecalled } from './wait-unless-recalled.ts';
+
+/** Also of a guard whose time went by in its lane, or while ckptd was down: without it there may be two copies. */
+const ONE_TRY_MS = 1_000;
 
 /** Sets the job's `Requeue`; doing so twice is doing it once. */
 export function performGuard(
@@ -10,8 +14,11 @@ export function performGuard(
   p: Performance<Extract<Effect, { kind: 'guard' }>>,
 ): Promise<Outcome> {
   const { jobId, restarts, requeue, expiresAt } = p.effect;
+  // Giving the flag back has no end, and a timer for it would be none either.
+  const left = () => (requeue ? null : Math.max(ONE_TRY_MS, expiresAt - ports.clock.now()));
+  const signal = AbortSignal.any([p.signal, p.recall]);
   return untilSlurmAnswers(ports, p, expiresAt, () =>
-    ports.slurm.setRequeue(jobId, restarts, requeue, p.signal),
+    ports.slurm.setRequeue(jobId, restarts, requeue, signal, left()),
   );
 }
 
@@ -35,7 +42,8 @@ async function untilSlurmAnswers(
     const outcome = await act();
     p.signal.throwIfAborted();
     if (outcome.type !== 'unavailable') return outcome;
-    const pause = backoff(attempt, ports.random, 500, 15_000);
+    if (p.recall.aborted) return { type: 'recalled' };
+    const pause = backoff(attempt, ports.random(), 500, 15_000);
     if (expiresAt !== null && ports.clock.now() + pause >= expiresAt) return outcome;
     await waitUnlessRecalled(ports.clock, pause, p.recall, p.signal);
   }

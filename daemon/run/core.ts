@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { policyOf } from '../config/policy.ts';
 import { EMPTY_STATE } from '../decide/decide.ts';
+import { takenOver } from '../decide/unconfirmed.ts';
 import { type Journal, openJournal } from '../journal/journal.ts';
 import { createOutbox, type Outbox } from '../perform/outbox.ts';
 import type { Clock, Log } from '../system/ports.ts';
@@ -63,7 +64,7 @@ export function startCore(config: Config, { clock, log, env, signal, resources }
   resources.defer(() => outbox.drained());
   const alarm = createAlarmClock(clock, () => loop.handle({ type: 'tick', at: clock.now() }));
   resources.use(alarm);
-  const loop = createLoop(loaded.state ?? EMPTY_STATE, policyOf(config), {
+  const loop = createLoop(takenOver(loaded.state ?? EMPTY_STATE, clock.now()), policyOf(config), {
     journal,
     outbox,
     log,

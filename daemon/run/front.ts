@@ -32,9 +32,11 @@ export async function openFront({ core, clock, log, version, config, watching }:
     const health = watching()?.health();
     return (health?.nodes.awaySince ?? health?.jobs?.awaySince ?? null) !== null;
   };
+  const missing = () => core.reach.missing();
   const problems = () => [
     ...(loop.journalFailing ? ['the journal cannot be written'] : []),
-    ...(slurmAway() ? ['Slurm does not answer'] : []),
+    ...missing().map((file) => `${file} is missing: see slurm.bin`),
+    ...(slurmAway() && missing().length === 0 ? ['Slurm does not answer'] : []),
   ];
   const line = () => statusLine(loop.state, problems());
 
@@ -69,8 +71,12 @@ export async function openFront({ core, clock, log, version, config, watching }:
           slurmAway: slurmAway(),
           turns: loop.turns,
           sources: watching()?.notices() ?? [],
+          providers: watching()?.providers() ?? [],
         }),
-      healthy: () => ({ ok: !loop.journalFailing, message: problems().join(', ') || 'ok' }),
+      healthy: () => ({
+        ok: !loop.journalFailing && missing().length === 0,
+        message: problems().join(', ') || 'ok',
+      }),
     }),
   });
   return { socket, statusLine: line };

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Journal } from '../journal/journal.ts';
 import { makeNotice } from '../sources/notices/notice.ts';
+import { onFirstNode } from '../sources/slurm/first-node.ts';
 import type { SocketHandlers } from '../sources/socket/handlers.ts';
 import type { Clock } from '../system/ports.ts';
 import type { JobId } from '../vocabulary/job.ts';
 import type { Loop } from './loop.ts';
 import type { Requests } from './requests.ts';
+import { isUrgent } from './urgent.ts';
 import { historyView, jobsView, noticesView } from './views.ts';
 
 export interface HandlerPorts {
@@ -13,7 +15,7 @@ export interface HandlerPorts {
   readonly journal: Journal;
   readonly requests: Requests;
   readonly clock: Clock;
-  /** Has Slurm asked about a job that a hook told of. */
+  /** Has Slurm asked about a job that a hook told of, now; else the next scan of the node does. */
   readonly hint: (jobId: JobId) => void;
   readonly status: () => object;
   readonly metrics: () => string;
@@ -23,19 +25,23 @@ export interface HandlerPorts {
 /** What the socket's routes do: each hook and each request by hand is an event like any other. */
 export function socketHandlers(ports: HandlerPorts): SocketHandlers {
   const { loop, clock, requests } = ports;
+  /** The hooks of a job run on all its nodes in one moment, and slurmctld is not to be asked by all of them. */
+  const hint = (jobId: JobId, env: Readonly<Record<string, string>>) => {
+    if (onFirstNode(env) || isUrgent(loop.state)) ports.hint(jobId);
+  };
   /** The event counts all the same; but 202 says that it is in the journal. */
   const durable = () => {
     if (loop.journalFailing) throw new Error('the journal cannot be written');
   };
   return {
-    async prolog({ jobId, restarts, override }) {
+    async prolog({ jobId, restarts, override, env }) {
       loop.handle({ type: 'prolog', at: clock.now(), jobId, restarts, override });
-      ports.hint(jobId);
+      hint(jobId, env);
       durable();
     },
-    async epilog({ jobId, restarts }) {
+    async epilog({ jobId, restarts, env }) {
       loop.handle({ type: 'epilog', at: clock.now(), jobId, restarts });
-      ports.hint(jobId);
+      hint(jobId, env);
       durable();
     },
     checkpoint(jobId, kind, signal) {

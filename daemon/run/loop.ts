@@ -7,6 +7,7 @@
  * restores matter more than being able to repeat the decision, and the failure is an alarm.
  */
 import { decide } from '../decide/decide.ts';
+import { restoreAwaitsWord } from '../decide/unconfirmed.ts';
 import type { OutboxEntry } from '../journal/entries.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Outbox } from '../perform/outbox.ts';
@@ -48,6 +49,18 @@ export function createLoop(initial: State, firstPolicy: Policy, ports: LoopPorts
   let policy = firstPolicy;
   let turns = 0;
   let journalFailing = false;
+  /** Restores that an earlier process left, for nodes of which Slurm has not said again that they go away. */
+  const held = new Map<string, OutboxEntry>();
+
+  function letGo(effectId: string): void {
+    const entry = held.get(effectId);
+    if (entry === undefined) return;
+    held.delete(effectId);
+    ports.outbox.take(entry.effect, entry.startedAt);
+  }
+
+  const isHeld = ({ effect }: OutboxEntry) =>
+    effect.kind === 'restore' && restoreAwaitsWord(state, policy, effect.jobId);
 
   function write(event: DaemonEvent, decision: Decision): readonly Effect[] {
     try {
@@ -97,13 +110,21 @@ export function createLoop(initial: State, firstPolicy: Policy, ports: LoopPorts
       state = decision.state;
       for (const note of decision.notes) ports.onNote(note);
       for (const effect of fresh) ports.outbox.take(effect, null);
-      for (const id of decision.recalls) ports.outbox.recall(id);
+      for (const id of decision.recalls) {
+        // An earlier process may have sent it: the performer finds out, and then takes it back.
+        letGo(id);
+        ports.outbox.recall(id);
+      }
+      for (const [id, entry] of held) if (!isHeld(entry)) letGo(id);
       for (const reply of decision.replies) ports.onReply(reply);
       ports.wake(decision.wakeAt);
       ports.onState?.(state);
     },
     resume(left) {
-      for (const { effect, startedAt } of left) ports.outbox.take(effect, startedAt);
+      for (const entry of left) {
+        if (isHeld(entry)) held.set(entry.effect.id, entry);
+        else ports.outbox.take(entry.effect, entry.startedAt);
+      }
     },
   };
 }

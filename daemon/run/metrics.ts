@@ -1,5 +1,5 @@
 import type { CounterSample } from '../perform/api/counters.ts';
-import type { SourceCounters } from '../sources/notices/watch-notices.ts';
+import type { ProviderState, SourceCounters } from '../sources/notices/watch-notices.ts';
 import { exposition, type Metric, type Sample } from '../sources/socket/exposition.ts';
 import type { SocketCounters } from '../sources/socket/listen.ts';
 import type { CommandCounter } from '../system/command-counters.ts';
@@ -18,6 +18,7 @@ export interface Measured {
   readonly turns: number;
   /** The sources of notices. */
   readonly sources: readonly SourceCounters[];
+  readonly providers: readonly ProviderState[];
 }
 
 /** `GET /metrics`. */
@@ -40,6 +41,11 @@ export function metricsText(measured: Measured): string {
     ),
     gauge('ckptd_slurm_away', '1 while Slurm does not answer.', one(Number(measured.slurmAway))),
     counter('ckptd_events_total', 'Events handled.', one(measured.turns)),
+    gauge(
+      'ckptd_notice_provider_watched',
+      '1 for who is watched for notices, 0 for who was looked for and is not here.',
+      measured.providers.map(({ provider, watched }) => ({ labels: { provider }, value: Number(watched) })),
+    ),
     ...sourceMetrics(measured.sources),
     ...commandMetrics(measured.commands),
     ...apiMetrics(measured.api),

@@ -1,15 +1,18 @@
 import type { Config } from '../config/config.ts';
-import { type ActionsApi, createApi } from '../perform/api/api.ts';
+import { type ApiClient, createApi } from '../perform/api/api.ts';
 import type { CounterSample } from '../perform/api/counters.ts';
 import { tokenSource } from '../perform/api/token.ts';
-import type { ActionsApi as ApiPort, SlurmActions } from '../perform/ports.ts';
+import type { ActionsApi, SlurmActions } from '../perform/ports.ts';
 import { slurmActions } from '../perform/slurm/slurm-actions.ts';
 import { type SlurmCommands, slurmCommands } from '../sources/slurm/commands.ts';
 import { jobLooker, type Look } from '../sources/slurm/look.ts';
+import { placeOf } from '../sources/slurm/phase.ts';
+import { sparingLook } from '../sources/slurm/sparing-look.ts';
 import type { CommandCounter } from '../system/command-counters.ts';
-import { type SystemExec, systemExec } from '../system/exec.ts';
+import { systemExec } from '../system/exec.ts';
 import type { Clock, Exec, Log } from '../system/ports.ts';
 import type { State } from '../vocabulary/state.ts';
+import { type WatchedExec, watchForMissing } from './missing-programs.ts';
 
 export interface ReachPorts {
   readonly clock: Clock;
@@ -20,11 +23,11 @@ export interface ReachPorts {
 
 /** What reaches out of the daemon, made of one configuration. */
 interface Way {
-  readonly exec: SystemExec;
+  readonly exec: WatchedExec;
   readonly commands: SlurmCommands;
   readonly look: Look;
   readonly slurm: SlurmActions;
-  readonly api: ActionsApi;
+  readonly api: ApiClient;
 }
 
 /**
@@ -32,7 +35,7 @@ interface Way {
  * under way on the old ones comes to its end there, and every new call takes the new ones.
  */
 export class Reach {
-  readonly api: ApiPort;
+  readonly api: ActionsApi;
   readonly slurm: SlurmActions;
   readonly exec: Exec;
   readonly #ports: ReachPorts;
@@ -48,9 +51,9 @@ export class Reach {
       restoreOnce: (ask, signal) => this.#way.api.restoreOnce(ask, signal),
     };
     this.slurm = {
-      lookup: (jobId, signal) => this.#way.slurm.lookup(jobId, signal),
-      setRequeue: (jobId, restarts, requeue, signal) =>
-        this.#way.slurm.setRequeue(jobId, restarts, requeue, signal),
+      lookup: (jobId, signal, withinMs) => this.#way.slurm.lookup(jobId, signal, withinMs),
+      setRequeue: (jobId, restarts, requeue, signal, withinMs) =>
+        this.#way.slurm.setRequeue(jobId, restarts, requeue, signal, withinMs),
       endRun: (jobId, restarts, signal) => this.#way.slurm.endRun(jobId, restarts, signal),
       lookNode: (node, signal) => this.#way.slurm.lookNode(node, signal),
       drainNode: (node, reason, signal) => this.#way.slurm.drainNode(node, reason, signal),
@@ -65,6 +68,11 @@ export class Reach {
 
   get look(): Look {
     return this.#way.look;
+  }
+
+  /** Slurm's programs that are not there. */
+  missing(): readonly string[] {
+    return this.#way.exec.missing();
   }
 
   /** Since the newest configuration was loaded. */
@@ -83,10 +91,10 @@ export class Reach {
 }
 
 function wayOf(config: Config, { clock, log, env, state }: ReachPorts): Way {
-  const exec = systemExec({ slurmConf: config.slurm.conf });
+  const exec = watchForMissing(systemExec({ slurmConf: config.slurm.conf }), { clock, log });
   const commands = slurmCommands(config.slurm.bin);
-  const look = jobLooker(exec, commands);
-  const slurm = slurmActions({ exec, slurm: commands, look }, (jobId) => {
+  const look = sparingLook(jobLooker(exec, commands), clock, placeOf(config.slurm.node));
+  const slurm = slurmActions({ clock, exec, slurm: commands, look }, (jobId) => {
     const facts = state().jobs.get(jobId)?.facts;
     return facts ? { uid: facts.uid, name: facts.name } : null;
   });

@@ -1,8 +1,6 @@
+import { KEEPS_RECORD } from '../decide/plan-step.ts';
 import type { Policy } from '../vocabulary/policy.ts';
-import type { PlanStep, State } from '../vocabulary/state.ts';
-
-/** Steps of a run for which more can be done before the node goes. */
-const UNFINISHED: ReadonlySet<PlanStep> = new Set(['queued', 'guard', 'checkpoint', 'restore', 'end-source']);
+import type { State } from '../vocabulary/state.ts';
 
 /**
  * The termination notices from which all that could be saved is saved: nothing is under way for any run or for the
@@ -19,7 +17,7 @@ export function savedNotices(state: State, policy: Policy): string[] {
     if (facts === null && endedAt === null) return [];
     if (plan === null) continue;
     // One that is stranded is brought back after all if its checkpoint becomes ready.
-    if (UNFINISHED.has(plan.step) || (plan.step === 'stranded' && checkpoint !== null)) return [];
+    if (KEEPS_RECORD.has(plan.step) || (plan.step === 'stranded' && checkpoint !== null)) return [];
   }
   return meant.map(({ notice }) => notice.id);
 }

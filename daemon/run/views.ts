@@ -1,3 +1,4 @@
+import { iso } from '../decide/iso.ts';
 import type { HistoryLine } from '../journal/entries.ts';
 import type { Notice } from '../vocabulary/notice.ts';
 import type { NodeRecord, NoticeRecord, OwnDrain, State } from '../vocabulary/state.ts';
@@ -13,7 +14,7 @@ export function jobsView(state: State): object[] {
     partition: facts?.partition ?? null,
     nodes: facts?.nodes ?? [],
     cpus: facts?.cpus ?? null,
-    started: iso(facts?.startAt),
+    started: iso(facts?.startAt ?? null),
     next_heartbeat: iso(heartbeat.dueAt),
     checkpoint: checkpoint && {
       action_id: checkpoint.actionId,
@@ -105,9 +106,4 @@ function noticeWords({ kind, source, deadline, dryRun }: Notice): string {
 
 function count(n: number, what: string): string {
   return `${n} ${what}${n === 1 ? '' : 's'}`;
-}
-
-/** Null also for what no Date holds (8.64e15 ms): deadlines are outsiders' numbers. */
-function iso(at: number | null | undefined): string | null {
-  return at === null || at === undefined || !(Math.abs(at) <= 8.64e15) ? null : new Date(at).toISOString();
 }

@@ -1,6 +1,7 @@
+import { uptime } from 'node:os';
 import type { Config } from '../config/config.ts';
 import { cronLines, policyOf } from '../config/policy.ts';
-import { type SourceCounters, watchNotices } from '../sources/notices/watch-notices.ts';
+import { type ProviderState, type SourceCounters, watchNotices } from '../sources/notices/watch-notices.ts';
 import { watchSchedules } from '../sources/schedule.ts';
 import { loadConf } from '../sources/slurm/conf.ts';
 import type { HealthCounters } from '../sources/slurm/health.ts';
@@ -12,6 +13,7 @@ import type { JobId } from '../vocabulary/job.ts';
 import type { State } from '../vocabulary/state.ts';
 import type { Core } from './core.ts';
 import { savedNotices } from './saved.ts';
+import { isUrgent } from './urgent.ts';
 
 /** The sources at work, made of one configuration: a reload ends them and starts others. */
 export interface Watching extends AsyncDisposable {
@@ -20,6 +22,7 @@ export interface Watching extends AsyncDisposable {
   health(): { readonly nodes: HealthCounters; readonly jobs: HealthCounters | null };
   /** The sources of notices, since the newest configuration was loaded. */
   notices(): readonly SourceCounters[];
+  providers(): readonly ProviderState[];
   /** Rejects when a source ended by a defect. */
   readonly done: Promise<unknown>;
 }
@@ -46,12 +49,30 @@ export function startWatching(config: Config, ports: WatchingPorts): Watching {
   const early = new Set<JobId>();
   let jobs: JobWatch | null = null;
 
+  const urgent = new AbortController();
+  let wasUrgent = false;
+  /** Who has nothing to save takes time over the first looks, so that a cluster that starts does not ask as one. */
+  function noteUrgency(state: State): void {
+    const becomes = !wasUrgent && isUrgent(state);
+    wasUrgent = isUrgent(state);
+    if (!becomes) return;
+    urgent.abort();
+    jobs?.hurry();
+  }
+  noteUrgency(loop.state);
+  ports.core.watchers.add(noteUrgency);
+
   const schedules = watchSchedules({ clock, log, emit });
   schedules.set(cronLines(policyOf(config)));
-  const shared = { exec: reach.exec, clock, log, emit, signal, slurm: reach.commands, node };
+  const { commands: slurm, exec } = reach;
+  const shared = { exec, clock, log, emit, signal, slurm, node, urgent: urgent.signal };
   const nodes = watchNodes({ ...shared, pollMs: config.slurm.pollNode, nodes: () => nodesOf(loop.state) });
 
   const notices = watchNotices(config.notices, { exec: reach.exec, clock, log, emit, node }, signal);
+  void notices.heard.then(() => {
+    if (signal.aborted) return;
+    emit({ type: 'notices-heard', at: clock.now(), bootedAt: clock.now() - uptime() * 1000 });
+  });
   const approved = new Set<string>();
   let acquainted = false;
   /** Who sent a notice may wait for its jobs: a shutdown of the host does. */
@@ -76,6 +97,7 @@ export function startWatching(config: Config, ports: WatchingPorts): Watching {
       slurm: reach.commands,
       names,
       signal,
+      urgent: urgent.signal,
     });
     log.info({ version: conf.version, spool_dir: conf.spoolDir }, 'watching the jobs of this node');
     jobs = watchJobs({
@@ -104,10 +126,12 @@ export function startWatching(config: Config, ports: WatchingPorts): Watching {
     },
     health: () => ({ nodes: nodes.counters(), jobs: jobs?.counters() ?? null }),
     notices: () => notices.counters(),
+    providers: () => notices.providers(),
     done: Promise.all([nodes.done, jobsDone, notices.done]),
     async [Symbol.asyncDispose]() {
       schedules[Symbol.dispose]();
       ports.core.watchers.delete(approve);
+      ports.core.watchers.delete(noteUrgency);
       own.abort();
       await Promise.allSettled([nodes.done, jobsDone, notices.done]);
     },

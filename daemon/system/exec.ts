@@ -50,6 +50,7 @@ export function systemExec(options: SystemExecOptions = {}): SystemExec {
         killAfterMs: options.killAfterMs ?? 2_000,
         maxBytes: command.maxBytes ?? MEBIBYTE,
         stdin: command.stdin,
+        output: command.output,
         signal,
       });
       counters.count(command.kind, result, performance.now() - startedAt);

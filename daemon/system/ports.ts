@@ -31,6 +31,8 @@ export interface Command {
   readonly maxBytes?: number;
   /** What the command reads: these bytes, or an open file's descriptor, which stays the caller's. Else nothing. */
   readonly stdin?: Uint8Array | number;
+  /** Where it writes both its outputs: an open file's descriptor, which stays the caller's. Else the result has them. */
+  readonly output?: number;
 }
 
 /** How a command ended. */

@@ -16,6 +16,8 @@ export interface ChildSpec {
   readonly maxBytes: number;
   /** Bytes, or a descriptor. */
   readonly stdin?: Uint8Array | number | undefined;
+  /** A descriptor. */
+  readonly output?: number | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -52,7 +54,7 @@ export async function runChild(spec: ChildSpec): Promise<CommandResult> {
     cleanup: false,
     reject: false,
   } as const satisfies Options;
-  const child = execa(spec.file, spec.args, { ...options, ...inputOf(spec) });
+  const child = execa(spec.file, spec.args, { ...options, ...inputOf(spec), ...outputOf(spec) });
   const group = groupOf(child.pid);
   let ending: Ending | null = null;
   const timers: NodeJS.Timeout[] = [];
@@ -90,6 +92,10 @@ export async function runChild(spec: ChildSpec): Promise<CommandResult> {
 function inputOf({ stdin }: ChildSpec): { stdin?: 0; input?: Uint8Array } {
   if (typeof stdin === 'number') return { stdin: stdin as 0 };
   return stdin === undefined ? {} : { stdin: 'pipe' as unknown as 0, input: stdin };
+}
+
+function outputOf({ output }: ChildSpec): { stdout?: 1; stderr?: 1 } {
+  return output === undefined ? {} : { stdout: output as 1, stderr: output as 1 };
 }
 
 /** What is of use here in execa's result. */

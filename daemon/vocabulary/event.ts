@@ -34,6 +34,8 @@ export type DaemonEvent =
       readonly source: string;
       readonly standing: readonly Notice[];
     }
+  /** Each source of notices that is here has spoken once. `bootedAt`: when this host came up. */
+  | { readonly type: 'notices-heard'; readonly at: EpochMs; readonly bootedAt: EpochMs }
   /** An effect came to its end. */
   | { readonly type: 'settled'; readonly at: EpochMs; readonly effect: Effect; readonly outcome: Outcome }
   /** An administrator asks by hand; `requestId` names the answer that waits for it. */

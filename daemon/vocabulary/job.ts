@@ -24,7 +24,7 @@ export type CheckpointReason = 'heartbeat' | 'manual';
 export type RestoreReason = 'nodeTermination' | 'nodeUnschedulable' | 'manual';
 
 /**
- * What Slurm says of one run of a job. Text that users choose (`name`, `account`, `qos`, `comment`) is valid
+ * What Slurm says of one run of a job. Text that users choose (`name`, `account`, `qos`) is valid
  * Unicode here, whatever bytes they gave, and empty where Slurm has none.
  */
 export interface JobFacts {

@@ -22,5 +22,3 @@ export type Outcome =
   | { readonly type: 'recalled' }
   /** Nobody answered in time: network, server errors, Slurm away, credentials refused. */
   | { readonly type: 'unavailable'; readonly message: string };
-
-export type OutcomeType = Outcome['type'];

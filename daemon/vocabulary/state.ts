@@ -25,6 +25,13 @@ export interface State {
   readonly notices: ReadonlyMap<string, NoticeRecord>;
   /** The last drain of this node that ckptd wanted; null when it never did. */
   readonly ownDrain: OwnDrain | null;
+  /**
+   * Nodes of which only an earlier process has heard, and until when Slurm's word is waited for; left out: none. Of
+   * this process, so not in the journal.
+   */
+  readonly unconfirmed?: ReadonlyMap<string, EpochMs>;
+  /** When the host booted; left out until every source of notices has spoken. Of this process as well. */
+  readonly bootedAt?: EpochMs;
 }
 
 /** One job that has, or had until a moment ago, a run on this node. */
@@ -63,7 +70,7 @@ export interface HeartbeatState {
   readonly slotAt: EpochMs | null;
   /** It was due, and waits for a place among those under way; dropped when it is due again. */
   readonly waiting: boolean;
-  /** How often in a row the server had nothing to checkpoint: each time the period until the next try doubles. */
+  /** How often in a row a checkpoint was asked for in vain: each time the period until the next try doubles. */
   readonly penalty: number;
   /** How many due times are still let pass for that. */
   readonly skip: number;

@@ -16,8 +16,39 @@ function written(content: string | Uint8Array): string {
   return file;
 }
 
+/** A folder with all of Slurm's programs. */
+function slurmBin(...missing: string[]): string {
+  const bin = mkdtempSync(join(folder, 'bin-'));
+  for (const name of ['squeue', 'scontrol', 'sinfo', 'scancel']) {
+    if (!missing.includes(name)) writeFileSync(join(bin, name), '', { mode: 0o755 });
+  }
+  return bin;
+}
+
+test('a wrong slurm.bin is a warning: the file may be for another machine', () => {
+  const bin = slurmBin('squeue', 'sinfo');
+  const file = written(`slurm: {bin: ${bin}}`);
+  const { ok, text } = checkConfig({ file, env: COMPLETE, hostname: 'n1' });
+  expect(ok).toBe(true);
+  expect(text.split('\n').at(-1)).toBe(
+    `WARNING slurm.bin: ${bin} has no squeue, sinfo; on the node no job would be saved`,
+  );
+});
+
+test('folders that the unit keeps read-only are a warning each', () => {
+  const file = written(
+    `slurm: {bin: ${slurmBin()}}\nstate_dir: /var/lib/ckptd2\nsocket: {path: /srv/ckptd.sock}\n`,
+  );
+  const { text } = checkConfig({ file, env: COMPLETE, hostname: 'n1' });
+  expect(text.split('\n').slice(-2)).toEqual([
+    'WARNING state_dir: outside of /var/lib/ckptd it needs ReadWritePaths= in a drop-in of ckptd.service',
+    'WARNING socket.path: outside of /run/ckptd it needs ReadWritePaths= in a drop-in of ckptd.service',
+  ]);
+});
+
 test('a good file is told in words', () => {
   const file = written(`
+slurm: {bin: ${slurmBin()}}
 api: {url: unix:/run/ckptd-engine/api.sock}
 policies:
   - {match: {partition: spot*, user: ann}, resume: false, heartbeat: {every: 5m, kind: rootfs}}
@@ -43,7 +74,7 @@ test.each([
 ])('with %j and %j it says: %s', (text, env, where) => {
   const file = written(text);
   const { text: told } = checkConfig({ file, env: { ...COMPLETE, ...env }, hostname: 'n1' });
-  expect(told).toContain(`  api        https://api.example.com, ${where}\n`);
+  expect(told).toContain(`  api        https://cedana.example.com, ${where}\n`);
 });
 
 test('a bad file is told by its problems', () => {

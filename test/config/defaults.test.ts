@@ -6,8 +6,8 @@ test('everything that is left out has the default of the documentation', () => {
   expect(config('')).toEqual({
     clusterId: CLUSTER_ID,
     api: {
-      url: 'https://api.example.com',
-      base: 'https://api.example.com',
+      url: 'https://cedana.example.com',
+      base: 'https://cedana.example.com',
       socketPath: null,
       tokenFile: null,
       token: null,
@@ -50,7 +50,7 @@ test('everything that is left out has the default of the documentation', () => {
         poll: 2000,
         pollOthers: 30_000,
         timeout: 2000,
-        scheduledLead: 30 * 86_400_000,
+        scheduledLead: 2 * 3_600_000,
       },
       gcp: { endpoint: 'http://169.254.169.254', wait: 60_000, timeout: 2000 },
       azure: {

@@ -1,11 +1,27 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
-import { config, problems } from './support.ts';
+import { CLUSTER_ID, COMPLETE, config, problems } from './support.ts';
 
-function example(name: string): string {
+function untouched(name: string): string {
   return readFileSync(resolve(import.meta.dirname, '../../config', name), 'utf8');
 }
+
+/** With what it says has to be set. */
+function example(name: string): string {
+  return untouched(name)
+    .replace(/^cluster_id: \S+/m, `cluster_id: ${CLUSTER_ID}`)
+    .replace('https://api.example.com', COMPLETE.CEDANA_URL);
+}
+
+test.each([
+  ['cedana.yaml', ["cluster_id: is the example's, which two clusters", "api.url: is the example's: set"]],
+  ['engine.yaml', ["cluster_id: is the example's, which two clusters"]],
+])('%s as it is was never looked at, and is refused', (name, expected) => {
+  const told = problems(untouched(name), {});
+  expect(told).toHaveLength(expected.length);
+  for (const [index, words] of expected.entries()) expect(told[index]).toContain(words);
+});
 
 /** With every setting that is commented out taken in: `#key` and `#  key`, while prose begins with `# `. */
 function withDefaults(text: string): string {
@@ -13,9 +29,9 @@ function withDefaults(text: string): string {
 }
 
 test.each([
-  ['cedana.yaml', 'https://api.example.com', 'cancel', 2],
+  ['cedana.yaml', COMPLETE.CEDANA_URL, 'cancel', 2],
   ['engine.yaml', 'unix:/run/ckptd-engine/api.sock', 'leave', 3],
-])('%s can be used as it is', (name, url, sourceJob, count) => {
+])('%s can be used once that is set', (name, url, sourceJob, count) => {
   const { api, restore, policies } = config(example(name), {});
   expect(api.url).toBe(url);
   expect(restore).toMatchObject({ sourceJob, skipReasons: [/^maintenance/u] });

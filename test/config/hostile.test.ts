@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../support/properties.ts';
 import { config, problems } from './support.ts';
 
 const KIB = 1024;

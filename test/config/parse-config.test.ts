@@ -62,6 +62,9 @@ test('the host name gives the node, unless it cannot be one', () => {
 test('the environment fills what the file leaves out, and nothing else', () => {
   const file = `cluster_id: ${CLUSTER_ID.toUpperCase()}\napi: {url: unix:/run/x.sock}`;
   expect(config(file)).toMatchObject({ clusterId: CLUSTER_ID, api: { url: 'unix:/run/x.sock' } });
-  expect(config('api: {timeout: 5s}').api).toMatchObject({ url: 'https://api.example.com', timeout: 5000 });
+  expect(config('api: {timeout: 5s}').api).toMatchObject({
+    url: 'https://cedana.example.com',
+    timeout: 5000,
+  });
   expect(problems('', { CEDANA_URL: '  ', CEDANA_CLUSTER_ID: '' })).toHaveLength(2);
 });

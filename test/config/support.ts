@@ -6,7 +6,7 @@ import { ConfigError } from '../../daemon/config/problem.ts';
 export const CLUSTER_ID = '0b7e6f1a-52b8-4a3c-9d5e-6f7a8b9c0d1e';
 
 /** The two values that every configuration needs, so that a test's text holds only what it is about. */
-export const COMPLETE = { CEDANA_URL: 'https://api.example.com', CEDANA_CLUSTER_ID: CLUSTER_ID };
+export const COMPLETE = { CEDANA_URL: 'https://cedana.example.com', CEDANA_CLUSTER_ID: CLUSTER_ID };
 
 export function config(text: string, env: object = COMPLETE, hostname = 'n1.example.com'): Config {
   return parseConfig(text, { file: 'ckptd.yaml', env, hostname });

@@ -126,6 +126,27 @@ test('a refusal is backed off from like nothing to checkpoint', () => {
   expect(scene.kinds()).toEqual(['checkpoint']);
 });
 
+test.each([
+  { what: 'a dump that fails', outcome: { type: 'refused', status: 200, message: 'error: CRIU' } },
+  { what: 'one that is never ready', outcome: { type: 'unavailable', message: 'not ready in time' } },
+] as const)('$what after it was accepted is tried less and less often, until one is ready', ({ outcome }) => {
+  const scene = new Scene();
+  scene.job(1);
+  const tries: number[] = [];
+  for (let slot = 1; slot <= 20; slot++) {
+    scene.pass(15 * MINUTE);
+    if (scene.opened('checkpoint').length === 0) continue;
+    tries.push(slot);
+    if (tries.length === 4) {
+      scene.checkpointReady('a', 1, 0);
+      continue;
+    }
+    scene.settle('checkpoint', { type: 'accepted', actionId: 'a' });
+    scene.settle('await-ready', outcome);
+  }
+  expect(tries.slice(0, 6)).toEqual([1, 3, 7, 15, 16, 18]);
+});
+
 test('the API is away: what waits is dropped, and its return is not answered with a burst', () => {
   const scene = new Scene(withRule({}, 1));
   for (let jobId = 1; jobId <= 5; jobId++) scene.job(jobId);
@@ -287,7 +308,7 @@ test('a stale heartbeat is dropped and costs nothing', () => {
   expect(scene.record(1)).toMatchObject({ checkpoint: null, heartbeat: { penalty: 0, skip: 0 } });
 });
 
-test('a checkpoint that does not become ready is a failure, and the next one goes as usual', () => {
+test('a checkpoint that does not become ready is a failure, and the one after the next is tried again', () => {
   const scene = new Scene();
   scene.job(1);
   scene.pass(15 * MINUTE);
@@ -295,7 +316,7 @@ test('a checkpoint that does not become ready is a failure, and the next one goe
   scene.settle('await-ready', { type: 'refused', status: 200, message: 'error' });
   expect(scene.noted('checkpoint-failed')).toHaveLength(1);
   expect(scene.record(1).ready).toBeNull();
-  scene.pass(15 * MINUTE);
+  scene.pass(30 * MINUTE);
   expect(scene.kinds()).toEqual(['checkpoint']);
 });
 

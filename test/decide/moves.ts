@@ -54,6 +54,7 @@ export const MOVES = {
     }
   },
   requeue: (world: World, job: number) => world.requeue(job),
+  rename: (world: World, job: number) => world.rename(job),
   start: (world: World, job: number) => world.start(job),
   prolog(world: World, job: number, n: number) {
     const facts = world.truth.get(job);
@@ -102,6 +103,8 @@ export const MOVES = {
     const deadline = n % 2 === 0 ? null : world.scene.now + (n - 20) * MINUTE;
     world.scene.askNotice({ id: `socket#${job}`, deadline, dryRun: n % 5 === 0 });
   },
+  heard: (world: World) =>
+    world.scene.send({ type: 'notices-heard', at: world.scene.now, bootedAt: world.scene.now - HOUR }),
   askWithdraw: (world: World, job: number) => world.scene.askWithdraw(`socket#${job}`),
   perform: (world: World, job: number, n: number) => world.perform(job, pick(LUCK, n)),
   pass: (world: World, _job: number, n: number) => world.scene.pass(n * 20 * SECOND),
@@ -113,7 +116,8 @@ export const MOVES = {
   started(world: World, _job: number, n: number) {
     // Not to the very same moment: of all times only due times come back exactly.
     if (n % 4 === 0) world.scene.now -= HOUR + ++world.setBack / 64;
-    world.scene.started();
+    if (n % 2 === 0) world.scene.restart();
+    else world.scene.started();
   },
   askCheckpoint: (world: World, job: number) => world.scene.askCheckpoint(job),
   askRestore: (world: World, job: number) => world.scene.askRestore(job),

@@ -39,6 +39,18 @@ function readyScene(jobs: Record<number, { cpus?: number; took?: number }>, poli
   return scene;
 }
 
+test('an event scheduled for next month: one checkpoint now, and the node goes on', () => {
+  const scene = sceneWithReady();
+  const far = { source: 'ec2/scheduled', deadline: scene.now + 29 * 24 * 60 * MINUTE };
+  scene.notices('ec2/scheduled', noticeOf({ ...far, id: '1', kind: 'rebalance' }));
+  expect(scene.kinds()).toEqual(['checkpoint']);
+  expect(scene.state.ownDrain).toBeNull();
+  scene.checkpointReady('event', 1);
+  scene.notices('ec2/scheduled', noticeOf({ ...far, id: '2', kind: 'termination' }));
+  expect(scene.opened('drain-node')).toHaveLength(1);
+  expect([...scene.state.notices.keys()]).toEqual(['2']);
+});
+
 describe('a termination notice', () => {
   test('the node is drained with a reason that names the source and the deadline, and plans start at once', () => {
     const scene = sceneWithReady();

@@ -54,6 +54,65 @@ describe('the job ends while it is on its way', () => {
     expect(scene.state.jobs.size).toBe(0);
   });
 
+  test.each(['queued', 'guard', 'checkpoint', 'restore', 'failed'] as const)(
+    '%s, gone from Slurm: nobody knows how it ended, and that is an error with its checkpoint',
+    (step) => {
+      const scene = at(step);
+      scene.now += 12 * MINUTE;
+      scene.started();
+      scene.send({ type: 'job-absent', at: scene.now, jobId: 1 });
+      settleAllStale(scene, 'ABSENT');
+      expect(scene.noted('job-lost')).toMatchObject([
+        { level: 'error', jobId: 1, details: { action_id: 'old', advice: expect.any(String) } },
+      ]);
+      expect(scene.noted('job-lost')[0]?.message).toContain('nobody knows how it ended');
+    },
+  );
+
+  test('stranded, gone from Slurm: an error', () => {
+    const scene = new Scene();
+    scene.job(1);
+    scene.drain();
+    scene.settle('guard', DONE);
+    scene.settle('checkpoint', AWAY);
+    expect(scene.step(1)).toBe('stranded');
+    scene.send({ type: 'job-absent', at: scene.now, jobId: 1 });
+    expect(scene.noted('job-lost')).toHaveLength(1);
+  });
+
+  test('its restore was taken back for that: an error', () => {
+    const scene = at('restore');
+    scene.send({ type: 'job-absent', at: scene.now, jobId: 1 });
+    scene.settle('restore', { type: 'recalled' });
+    expect(scene.noted('job-lost')).toMatchObject([{ level: 'error', details: { action_id: 'old' } }]);
+  });
+
+  test('guarded once, and gone from Slurm before it showed the flag again: an error', () => {
+    const scene = at('checkpoint');
+    scene.resume();
+    expect(scene.record(1)).toMatchObject({ plan: null, requeueLent: true });
+    scene.send({ type: 'job-absent', at: scene.now, jobId: 1 });
+    expect(scene.noted('job-lost')).toMatchObject([{ details: { action_id: 'old' } }]);
+  });
+
+  test.each([
+    { what: 'restored already', scene: () => at('end-source') },
+    { what: 'no plan for it', scene: () => sceneWithReady() },
+  ])('gone from Slurm, $what: no error', ({ scene: make }) => {
+    const scene = make();
+    scene.send({ type: 'job-absent', at: scene.now, jobId: 1 });
+    settleAllStale(scene, 'ABSENT');
+    expect(scene.notes.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
+  test('its restore was answered after all: no error', () => {
+    const scene = at('restore');
+    scene.send({ type: 'job-absent', at: scene.now, jobId: 1 });
+    scene.settle('restore', restored);
+    scene.settle('end-source', DONE);
+    expect(scene.notes.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
   test('a restore that was not sent yet is recalled', () => {
     const scene = at('restore');
     scene.job(1, { state: 'COMPLETED' });
@@ -335,10 +394,51 @@ describe('the job is requeued', () => {
   });
 });
 
+describe('the job is renamed', () => {
+  test('while it runs: its checkpoint stays, and is restored from', () => {
+    const scene = sceneWithReady(policyOf({ restore: { finalCheckpoint: false } }));
+    scene.job(1, { name: 'renamed' });
+    expect(scene.record(1)).toMatchObject({ facts: { name: 'renamed' }, ready: { actionId: 'old' } });
+    scene.drain();
+    scene.settle('guard', DONE);
+    expect(scene.only('restore')).toMatchObject({ actionId: 'old' });
+  });
+
+  test('and requeued later: the next run keeps the checkpoint', () => {
+    const scene = sceneWithReady();
+    scene.job(1, { name: 'renamed' });
+    scene.job(1, { name: 'renamed', restarts: 1, submitAt: T0 + 20 * MINUTE });
+    expect(scene.record(1)).toMatchObject({ restarts: 1, ready: { actionId: 'old' } });
+  });
+
+  test('while it is on its way: the plan goes on', () => {
+    const scene = at('checkpoint');
+    scene.job(1, { name: 'renamed' });
+    scene.settle('checkpoint', AWAY);
+    expect(scene.only('restore')).toMatchObject({ actionId: 'old' });
+  });
+
+  test('late word on the run before has the old name, and changes nothing', () => {
+    const scene = sceneWithReady();
+    scene.job(1, { name: 'renamed' });
+    scene.job(1, { name: 'renamed', restarts: 1, submitAt: T0 + 20 * MINUTE });
+    scene.job(1);
+    expect(scene.record(1)).toMatchObject({ restarts: 1, ready: { actionId: 'old' } });
+  });
+
+  test('and requeued before it was looked at again: its checkpoint is let go, and said', () => {
+    const scene = sceneWithReady();
+    scene.job(1, { name: 'renamed', restarts: 1, submitAt: T0 + 20 * MINUTE });
+    expect(scene.record(1).ready).toBeNull();
+    expect(scene.noted('run-ended')).toMatchObject([{ level: 'warn', details: { action_id: 'old' } }]);
+  });
+});
+
 describe('the job id comes back', () => {
   test.each([
     { what: 'another user', facts: { uid: 1001, user: 'bob', submitAt: T0 + 1 } },
     { what: 'another name', facts: { name: 'other', submitAt: T0 + 1 } },
+    { what: 'another name, restarted', facts: { name: 'other', submitAt: T0 + 1, restarts: 3 } },
     { what: 'the same user and name, submitted later', facts: { submitAt: T0 + 1 } },
     { what: 'another user, restarted', facts: { uid: 1001, user: 'bob', submitAt: T0 + 1, restarts: 3 } },
   ])('$what: the old checkpoint is not its own', ({ facts }) => {

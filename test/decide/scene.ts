@@ -1,4 +1,5 @@
 import { decide, EMPTY_STATE } from '../../daemon/decide/decide.ts';
+import { takenOver } from '../../daemon/decide/unconfirmed.ts';
 import type { Decision, Note, NoteKind, Reply } from '../../daemon/vocabulary/decision.ts';
 import type { Effect, EffectKind } from '../../daemon/vocabulary/effect.ts';
 import type { DaemonEvent } from '../../daemon/vocabulary/event.ts';
@@ -199,6 +200,13 @@ export class Scene {
 
   started(): Decision {
     return this.send({ type: 'started', at: this.now });
+  }
+
+  /** Another process takes the journal over, and with it what is open. */
+  restart(): Decision {
+    const { bootedAt: _, ...journaled } = this.state;
+    this.state = takenOver(journaled, this.now);
+    return this.started();
   }
 
   epilog(jobId: JobId, restarts = 0): Decision {

@@ -38,6 +38,9 @@ export class World {
   /** Which of the jobs that had an id an effect is for: ids do not come back while something is done to a run. */
   readonly #meant = new Map<string, number | undefined>();
   readonly #begunAs = new Map<EpochMs, number>();
+  /** Whose each of them is, by the name that it began with. */
+  readonly #owners = new Map<number | undefined, string>();
+  #renamed = 0;
   setBack = 0;
   readonly #standing = new Map<string, readonly Notice[]>();
   #submitted = 0;
@@ -55,7 +58,7 @@ export class World {
       const facts = this.scene.state.jobs.get(effect.jobId)?.facts;
       this.#meant.set(effect.id, this.#begunAs.get(facts?.submitAt ?? 0));
       if (effect.kind !== 'restore') return;
-      this.restoresAsked.push({ effect, owner: `${facts?.uid} ${facts?.name}` });
+      this.restoresAsked.push({ effect, owner: this.#ownerOf(facts) });
     };
   }
 
@@ -65,6 +68,10 @@ export class World {
 
   #fact(jobId: JobId, fields: Partial<JobFacts>): void {
     this.truth.set(jobId, { ...this.truth.get(jobId)!, ...fields });
+  }
+
+  #ownerOf(facts: JobFacts | null | undefined): string {
+    return this.#owners.get(this.#begunAs.get(facts?.submitAt ?? 0)) ?? 'nobody';
   }
 
   #fresh(): EpochMs {
@@ -80,7 +87,15 @@ export class World {
     this.wishes.set(jobId, fields.requeue ?? true);
     const submitAt = this.#fresh();
     this.#begunAs.set(submitAt, this.begun);
-    this.truth.set(jobId, factsOf(jobId, { startAt: now, submitAt, ...fields }));
+    const facts = factsOf(jobId, { startAt: now, submitAt, ...fields });
+    this.#owners.set(this.begun, `${facts.uid} ${facts.name}`);
+    this.truth.set(jobId, facts);
+  }
+
+  /** Its user gives it another name, one that no other job has: an id that came back is known by that. */
+  rename(jobId: JobId): void {
+    const facts = this.truth.get(jobId);
+    if (facts && !ENDED_STATES.has(facts.state)) this.#fact(jobId, { name: `renamed ${++this.#renamed}` });
   }
 
   set(jobId: JobId, state: string): void {
@@ -189,7 +204,7 @@ export class World {
         if (stale) return stale;
         if (luck === 'nothing-there') return { type: 'not-checkpointable', message };
         if (luck === 'no') return { type: 'refused', status: 400, message };
-        return { type: 'accepted', actionId: `${++this.#actions} of ${facts?.uid} ${facts?.name}` };
+        return { type: 'accepted', actionId: `${++this.#actions} of ${this.#ownerOf(facts)}` };
       }
       case 'await-ready':
         if (luck !== 'well') return { type: 'refused', status: 200, message };
@@ -235,8 +250,16 @@ export class World {
   /** Everything goes well from here on, for as long as there is something to do. */
   comeToRest(): void {
     for (let round = 0; round < 1_000; round++) {
-      const [effect] = this.performable();
-      if (!effect) return;
+      let [effect] = this.performable();
+      if (!effect) {
+        const doubted = this.scene.state.unconfirmed;
+        if (!doubted || doubted.size === 0) return;
+        // After a start, Slurm's word on a node is waited for so long.
+        this.scene.now = Math.max(this.scene.now, ...doubted.values());
+        this.scene.send({ type: 'tick', at: this.scene.now });
+        [effect] = this.performable();
+        if (!effect) return;
+      }
       this.settle(effect, 'well');
       this.scene.now += SECOND;
     }

@@ -41,4 +41,4 @@ test(`kill -9 at ${RUNS} points: every commit that returned is there, and none i
     expect(unmarked.filter((number) => marked.has(number))).toEqual([]);
     next = last + 1;
   }
-});
+}, 300_000);

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { State } from '../../daemon/vocabulary/state.ts';
+import fc from '../support/properties.ts';
 import { anyEffect, anyState } from './arbitraries.ts';
 import { commitOf, EMPTY, memoryLog, open, tempDir } from './support.ts';
 

@@ -48,7 +48,7 @@ function rig({
     ports: {
       ...ports,
       clock,
-      slurm: slurmActions({ exec, slurm, look: jobLooker(exec, slurm) }, () => null),
+      slurm: slurmActions({ clock, exec, slurm, look: jobLooker(exec, slurm) }, () => null),
     },
     slept,
     events,

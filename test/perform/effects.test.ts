@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { perform } from '../../daemon/perform/perform.ts';
 import type { Effect } from '../../daemon/vocabulary/effect.ts';
 import type { Outcome } from '../../daemon/vocabulary/outcome.ts';
-import { performance, running, scripted } from './ports.ts';
+import { performance, RESTORE, running, scripted } from './ports.ts';
 
 const HEARTBEAT: Extract<Effect, { kind: 'checkpoint' }> = {
   kind: 'checkpoint',
@@ -87,6 +87,45 @@ test('a recalled guard is not set', async () => {
   const { p, recall } = performance(GUARD);
   recall.abort();
   expect(await perform(ports, p)).toEqual({ type: 'recalled' });
+});
+
+test('a recall ends the very command that sets the guard, wherever it hangs', async () => {
+  const { p, recall } = performance(GUARD);
+  const { ports } = scripted({
+    setRequeue: (_, __, ___, signal) =>
+      new Promise((resolve) => {
+        signal.addEventListener('abort', () => resolve(AWAY));
+        recall.abort();
+      }),
+  });
+  expect(await perform(ports, p)).toEqual({ type: 'recalled' });
+});
+
+test('a guard, and each look before a restore with a deadline, says how long it may wait', async () => {
+  const waits: (number | null)[] = [];
+  const { ports } = scripted({
+    async setRequeue(_, __, ___, ____, withinMs) {
+      waits.push(withinMs);
+      return { type: 'done' };
+    },
+  });
+  await perform(ports, performance(GUARD).p);
+  const release = { ...GUARD, requeue: true, expiresAt: Number.MAX_SAFE_INTEGER };
+  await perform(ports, performance(release).p);
+  await perform(ports, performance({ ...GUARD, expiresAt: 9_000 }).p);
+  expect(waits).toEqual([30_000, null, 1_000]);
+  const looks: (number | null)[] = [];
+  const { lookup } = ports.slurm;
+  const slurm: typeof ports.slurm = {
+    ...ports.slurm,
+    lookup(jobId, signal, withinMs) {
+      looks.push(withinMs);
+      return lookup(jobId, signal, withinMs);
+    },
+  };
+  await perform({ ...ports, slurm }, performance({ ...RESTORE, reason: 'nodeTermination' }).p);
+  await perform({ ...ports, slurm }, performance(RESTORE).p);
+  expect(looks).toEqual([2_000, null]);
 });
 
 test('the end of the old run is asked for until slurmctld took it', async () => {

@@ -80,3 +80,68 @@ test('a recall reaches the effect that is performed', async () => {
   expect(events).toMatchObject([{ type: 'settled', outcome: { type: 'recalled' } }]);
   expect(sent).toEqual([]);
 });
+
+/** Slurm that answers nobody until the command is taken back. */
+const silent = (_: number, __: number, ___: boolean, signal: AbortSignal): Promise<Outcome> =>
+  new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve({ type: 'unavailable', message: 'aborted' }));
+  });
+
+test('giving Requeue back keeps no later guard waiting, nor the restore of a new job', async () => {
+  const { box, events, calls } = outbox({ setRequeue: silent });
+  box.take(RELEASE, null);
+  box.take({ ...GUARD, id: 'guard:7.0:9500' }, null);
+  await expect.poll(() => events).toMatchObject([{ effect: RELEASE, outcome: { type: 'recalled' } }]);
+  box.recall('guard:7.0:9500');
+  box.take({ ...RELEASE, id: 'release:7.0:9500' }, null);
+  box.take({ ...RELEASE, id: 'release:8.0:9500', jobId: 8 }, null);
+  box.take(RESTORE, null);
+  await expect.poll(() => calls).toContain('restore saved cluster nodeUnschedulable');
+  expect(box.underWay()).toEqual(['release:8.0:9500']);
+});
+
+test('a requeue of the same job waits for its Requeue', async () => {
+  const first = Promise.withResolvers<Outcome>();
+  const { box, calls } = outbox({ setRequeue: () => first.promise });
+  box.take(RELEASE, null);
+  box.take({ ...RESTORE, newJob: false }, null);
+  await Promise.resolve();
+  expect(calls).toEqual([]);
+  first.resolve({ type: 'done' });
+  await box.drained();
+  expect(calls).toContain('restore saved cluster nodeUnschedulable');
+});
+
+test('a recall ends what waits for its turn, and the order of the others stays', async () => {
+  const order: string[] = [];
+  const first = Promise.withResolvers<Outcome>();
+  const { box, events } = outbox({
+    async setRequeue(_, __, requeue) {
+      order.push(`requeue=${requeue}`);
+      return requeue ? { type: 'done' } : first.promise;
+    },
+  });
+  box.take(GUARD, null);
+  box.take(RESTORE, null);
+  box.take(RELEASE, null);
+  box.recall(RESTORE.id);
+  await expect.poll(() => events).toMatchObject([{ effect: RESTORE, outcome: { type: 'recalled' } }]);
+  expect(order).toEqual(['requeue=false']);
+  first.resolve({ type: 'done' });
+  await box.drained();
+  expect(order).toEqual(['requeue=false', 'requeue=true']);
+});
+
+test('a recall of what may have been sent waits for its turn, and is looked into', async () => {
+  const first = Promise.withResolvers<Outcome>();
+  const happened = { type: 'happened', message: 'requeued' } as const;
+  const { box, events, calls } = outbox({ setRequeue: () => first.promise, look: [happened] });
+  box.take(GUARD, null);
+  box.take(RESTORE, 9_500);
+  box.recall(RESTORE.id);
+  await new Promise(setImmediate);
+  expect(calls).toEqual([]);
+  first.resolve({ type: 'done' });
+  await box.drained();
+  expect(events.at(-1)).toMatchObject({ effect: RESTORE, outcome: { type: 'restored' } });
+});

@@ -36,7 +36,7 @@ test('what was certainly not acted on is asked for again, later and later, until
   const { ports, calls, slept } = scripted({ restore: [RETRY, RETRY, RETRY, ACCEPTED] });
   expect(await performRestore(ports, performance(RESTORE).p)).toMatchObject({ type: 'restored' });
   expect(calls.filter((call) => call === ASK)).toHaveLength(4);
-  expect(slept).toEqual([550, 1100, 2200]);
+  expect(slept).toEqual([750, 1500, 3000]);
 });
 
 test('an API that is away for an hour gets the restore when it is back', async () => {
@@ -102,6 +102,21 @@ test('a recall before it was sent takes it back', async () => {
   recall.abort();
   expect(await performRestore(ports, p)).toEqual({ type: 'recalled' });
   expect(calls).toEqual([]);
+});
+
+test('a recall while Slurm is looked at takes it back at once', async () => {
+  const { ports } = scripted({});
+  const { p, recall, marks } = performance(RESTORE);
+  const slurm: typeof ports.slurm = {
+    ...ports.slurm,
+    lookup: (_, signal) =>
+      new Promise((resolve) => {
+        signal.addEventListener('abort', () => resolve({ unavailable: 'aborted' }));
+        recall.abort();
+      }),
+  };
+  expect(await performRestore({ ...ports, slurm }, p)).toEqual({ type: 'recalled' });
+  expect(marks).toEqual([]);
 });
 
 test('a recall between two attempts takes it back', async () => {

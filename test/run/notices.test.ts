@@ -114,6 +114,10 @@ test('/metrics counts the notices that stand and the looks at their sources; the
     slurmAway: false,
     turns: 0,
     sources: [{ source: 'ec2/spot', requests: 7, errors: 2, awaySince: 5, standing: 1 }],
+    providers: [
+      { provider: 'ec2', watched: true },
+      { provider: 'gcp', watched: false },
+    ],
   });
   for (const line of [
     'ckptd_notices{source="ec2/spot",kind="termination"} 1',
@@ -122,6 +126,8 @@ test('/metrics counts the notices that stand and the looks at their sources; the
     'ckptd_notice_requests_total{source="ec2/spot"} 7',
     'ckptd_notice_errors_total{source="ec2/spot"} 2',
     'ckptd_notice_source_away{source="ec2/spot"} 1',
+    'ckptd_notice_provider_watched{provider="ec2"} 1',
+    'ckptd_notice_provider_watched{provider="gcp"} 0',
   ]) {
     expect(text.split('\n')).toContain(line);
   }

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../daemon/system/clock.ts';
+import fc from '../support/properties.ts';
 
 function machine(wall: number) {
   const raw = { at: wall, up: 0, wall: () => raw.at, monotonic: () => raw.up };

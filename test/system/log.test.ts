@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { fstatSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type LogFormat, logFormat, type SystemLogOptions, systemLog } from '../../daemon/system/log.ts';
+import fc from '../support/properties.ts';
 
 function captured(format: LogFormat, options: SystemLogOptions = {}) {
   let text = '';

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { drainReason, readDrainReason } from '../../daemon/vocabulary/drain-reason.ts';
+import fc from '../support/properties.ts';
 
 const anything = fc.oneof(fc.string({ unit: 'binary' }), fc.string());
 

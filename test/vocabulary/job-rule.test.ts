@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { globMatches, ruleOf } from '../../daemon/vocabulary/job-rule.ts';
 import type { JobRule } from '../../daemon/vocabulary/policy.ts';
+import fc from '../support/properties.ts';
 
 const JOB = { partition: 'spot-a', user: 'ann', account: 'physics', qos: 'normal', name: 'train' };
 

@@ -1,14 +1,14 @@
 import type { Clock, Log } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
-import type { Outcome } from '../../vocabulary/outcome.ts';
-import { type CheckpointRequest, checkpoint } from './checkpoint.ts';
+import type { ActionsApi } from '../ports.ts';
+import { checkpoint } from './checkpoint.ts';
 import { type CounterSample, createCounters } from './counters.ts';
 import { createCredentials } from './credentials.ts';
 import { parseEndpoint } from './endpoint.ts';
 import { createLanes } from './lanes.ts';
 import { type Environment, proxyFor } from './proxy.ts';
-import { awaitReady, type ReadyRequest } from './ready.ts';
-import { type RestoreAttempt, type RestoreRequest, restoreOnce } from './restore.ts';
+import { awaitReady } from './ready.ts';
+import { restoreOnce } from './restore.ts';
 import { createStatusReader } from './status.ts';
 import type { TokenSource } from './token.ts';
 import { createTrust } from './trust.ts';
@@ -17,13 +17,7 @@ import { createTrust } from './trust.ts';
  * Cedana's actions API, or the engine that speaks the same. Whatever a server does is a value here; each call
  * rejects only with its signal's reason, and then its connection is gone.
  */
-export interface ActionsApi {
-  /** Retries by the table until accepted, final or expired: accepted | not-checkpointable | refused | unavailable. */
-  checkpoint(request: CheckpointRequest, signal: AbortSignal): Promise<Outcome>;
-  /** Polls at once, then 0.25 s growing to 5 s: ready | refused (it failed) | unavailable (it expired). */
-  awaitReady(request: ReadyRequest, signal: AbortSignal): Promise<Outcome>;
-  /** One attempt. */
-  restoreOnce(request: RestoreRequest, signal: AbortSignal): Promise<RestoreAttempt>;
+export interface ApiClient extends ActionsApi {
   /** For `/metrics`: what was sent since the daemon came up. */
   counters(): readonly CounterSample[];
   /** Ends every connection. Signals should have been aborted before. */
@@ -52,7 +46,7 @@ export interface ApiDeps {
  * Nothing is read, loaded or connected before the first call.
  * @throws TypeError for an endpoint that the configuration should have refused, or a proxy that is not http(s).
  */
-export function createApi(deps: ApiDeps): ActionsApi {
+export function createApi(deps: ApiDeps): ApiClient {
   const { clock, log, random, timeoutMs } = deps;
   const endpoint = parseEndpoint(deps.endpoint);
   const lanes = createLanes({
@@ -81,5 +75,3 @@ export function createApi(deps: ApiDeps): ActionsApi {
     close: () => lanes.close(),
   };
 }
-
-export type { RestoreAttempt };

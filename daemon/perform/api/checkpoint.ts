@@ -3,7 +3,7 @@ import type { CheckpointKind, CheckpointReason, EpochMs, Millis } from '../../vo
 import type { Outcome } from '../../vocabulary/outcome.ts';
 import { parseActionId } from './answer.ts';
 import { type Attempt, type AttemptDeps, attempt } from './attempt.ts';
-import { backoff, NOT_FOUND } from './retries.ts';
+import { attemptWait, NOT_FOUND } from './retries.ts';
 
 export interface CheckpointRequest {
   readonly jobId: number;
@@ -62,7 +62,7 @@ export async function checkpoint(
       wait = NOT_FOUND.everyMs;
       if (now + wait > notFoundSince + NOT_FOUND.forMs) return outcome;
     } else {
-      wait = (result.type === 'failed' ? result.afterMs : null) ?? backoff(tries, random);
+      wait = (result.type === 'failed' ? result.afterMs : null) ?? attemptWait(tries, random);
     }
     const fields = { jobId: request.jobId, tries: tries + 1, wait_ms: wait, problem: outcome.message };
     if (now + wait >= request.expiresAt) {

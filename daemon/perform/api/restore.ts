@@ -1,4 +1,5 @@
 import type { Millis, RestoreReason } from '../../vocabulary/job.ts';
+import type { RestoreAttempt } from '../ports.ts';
 import { parseActionId } from './answer.ts';
 import { type AttemptDeps, attempt } from './attempt.ts';
 
@@ -8,16 +9,6 @@ export interface RestoreRequest {
   readonly clusterId: string;
   readonly reason: RestoreReason;
 }
-
-/** What one attempt at a restore came to. */
-export type RestoreAttempt =
-  | { readonly type: 'accepted'; readonly actionId: string }
-  /** A final no. */
-  | { readonly type: 'refused'; readonly status: number; readonly message: string }
-  /** Certainly not acted on: may be asked again, after `afterMs` or the caller's own wait. */
-  | { readonly type: 'retry'; readonly afterMs: Millis | null; readonly message: string }
-  /** The server may be restoring: Slurm has to be looked at before anything is asked again. */
-  | { readonly type: 'ambiguous'; readonly message: string };
 
 const ROUTE = '/v2/slurm/restore/job';
 const MAX_BYTES = 65_536;

@@ -1,3 +1,4 @@
+import { backoff } from '../../system/backoff.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 
 /** What an answer's status means for the request. */
@@ -57,14 +58,14 @@ export const POLL = { baseMs: 250, capMs: 5_000 } as const;
 /** Retries while the server does not take our token. */
 export const CREDENTIALS_WAIT = { minMs: 60_000, maxMs: 600_000 } as const;
 
-/** Full jitter: anything up to `base · 2^attempt`, so that a cluster of daemons does not come back at once. */
-export function backoff(attempt: number, random: () => number): Millis {
-  return Math.round(random() * grown(BACKOFF, attempt));
+/** Between two attempts at a call. */
+export function attemptWait(attempt: number, random: () => number): Millis {
+  return backoff(attempt, random(), BACKOFF.baseMs, BACKOFF.capMs);
 }
 
-/** Between half of and the whole of `base · 2^poll`: a poll at once after another tells nothing new. */
+/** Between two polls of a checkpoint's status. */
 export function pollWait(poll: number, random: () => number): Millis {
-  return Math.round((0.5 + random() / 2) * grown(POLL, poll));
+  return backoff(poll, random(), POLL.baseMs, POLL.capMs);
 }
 
 /**
@@ -74,8 +75,4 @@ export function pollWait(poll: number, random: () => number): Millis {
 export function credentialsWait(troubleMs: Millis, random: () => number): Millis {
   const wait = Math.min(Math.max(troubleMs, CREDENTIALS_WAIT.minMs), CREDENTIALS_WAIT.maxMs);
   return Math.round(wait * (0.8 + 0.4 * random()));
-}
-
-function grown(range: { readonly baseMs: Millis; readonly capMs: Millis }, times: number): Millis {
-  return Math.min(range.capMs, range.baseMs * 2 ** Math.min(times, 30));
 }

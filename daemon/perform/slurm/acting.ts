@@ -1,10 +1,11 @@
 import type { SlurmCommands } from '../../sources/slurm/commands.ts';
 import type { Look } from '../../sources/slurm/look.ts';
-import type { CommandResult, Exec } from '../../system/ports.ts';
+import type { Clock, CommandResult, Exec } from '../../system/ports.ts';
 import type { Outcome } from '../../vocabulary/outcome.ts';
 
 /** What every command that acts on Slurm needs. */
 export interface Acting {
+  readonly clock: Clock;
   readonly exec: Exec;
   readonly slurm: SlurmCommands;
   readonly look: Look;

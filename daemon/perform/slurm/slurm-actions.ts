@@ -6,13 +6,18 @@ import { endRun } from './end-run.ts';
 import { lookForRestored, type Owner } from './look-for-restored.ts';
 import { lookNode, setDrain } from './set-drain.ts';
 import { setRequeue } from './set-requeue.ts';
+import { within } from './within.ts';
 
 /** The performer's port to Slurm. `ownerOf` is what the daemon itself remembers of a job. */
 export function slurmActions(acting: Acting, ownerOf: (jobId: JobId) => Owner | null): SlurmActions {
+  const lookup = jobLookup(acting.look);
   return {
-    lookup: jobLookup(acting.look),
-    setRequeue: (jobId, restarts, requeue, signal) =>
-      setRequeue(acting, { jobId, restarts }, requeue, signal),
+    lookup: (jobId, signal, withinMs) =>
+      within(acting.clock, withinMs, signal, (limited) => lookup(jobId, limited)),
+    setRequeue: (jobId, restarts, requeue, signal, withinMs) =>
+      within(acting.clock, withinMs, signal, (limited) =>
+        setRequeue(acting, { jobId, restarts }, requeue, limited),
+      ),
     endRun: (jobId, restarts, signal) => endRun(acting, { jobId, restarts }, signal),
     lookNode: (node, signal) => lookNode(acting, node, signal),
     drainNode: (node, reason, signal) => setDrain(acting, node, reason, signal),

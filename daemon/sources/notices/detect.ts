@@ -7,7 +7,7 @@ const PAUSE: Millis = 250;
 
 /**
  * Whether a provider is here: null, or why not. An answer counts that comes within `withinMs`; who fails in a way
- * that may pass (503, a reset connection) is asked again in that time, since nobody asks later.
+ * that may pass (503, a reset connection) is asked again in that time.
  */
 export async function detect(
   provider: Provider,

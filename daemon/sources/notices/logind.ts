@@ -6,9 +6,9 @@
  * A shutdown that does not go through logind (`reboot --force`, a container's manager, a power cut) is not announced.
  */
 import { readFile } from 'node:fs/promises';
+import { doubled } from '../../system/backoff.ts';
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 import type { Notice } from '../../vocabulary/notice.ts';
-import { backoff } from '../slurm/backoff.ts';
 import { type LogindState, readState, stateCommand } from './logind-bus.ts';
 import { holdBack } from './logind-monitor.ts';
 import { makeNotice } from './notice.ts';
@@ -65,7 +65,7 @@ class Watch {
     for (let failures = 0; ; failures++) {
       const listened = await this.#hold(signal);
       if (listened) failures = 0;
-      const pause = backoff(failures, FIRST_PAUSE, LONGEST_PAUSE);
+      const pause = doubled(failures, FIRST_PAUSE, LONGEST_PAUSE);
       await clock.sleep(this.#notice === null ? pause : PAUSE_WHILE_PREPARING, signal);
       // Where no child could be had, this is all that is heard of a shutdown.
       const state = await this.#ask(signal);
@@ -91,7 +91,7 @@ class Watch {
         log.debug(fields, 'no systemd-logind that could tell of a shutdown of this host');
         return false;
       }
-      await clock.sleep(backoff(look), signal);
+      await clock.sleep(doubled(look, 1_000, 60_000), signal);
     }
   }
 

@@ -64,7 +64,10 @@ const CODES = new Set([
 ]);
 const STATES = new Set(['active', 'completed', 'canceled']);
 
-/** The list of `events/maintenance/scheduled`. An event counts from `lead` before its start. */
+/**
+ * The list of `events/maintenance/scheduled`. An event is a termination from `lead` before its start; until then, which
+ * may be weeks, it is worth one checkpoint, and jobs that run may well be over by then.
+ */
 export function readScheduled(body: string, lead: Millis, reading: Reading): Look {
   const list = parseJson(body);
   if (!Array.isArray(list)) return unreadable('the scheduled events are no list');
@@ -80,8 +83,8 @@ export function readScheduled(body: string, lead: Millis, reading: Reading): Loo
       // An event that was put off is another one: its jobs may have come back meanwhile.
       const name = `${event.id} ${event.notBefore}`;
       const reason = `EC2 has ${event.code} scheduled for this instance (${event.id})`;
-      if (deadline !== null && deadline - reading.now > lead) continue;
-      standing.push(makeNotice({ source: 'ec2/scheduled', kind: 'termination', name, deadline, reason }));
+      const kind = deadline !== null && deadline - reading.now > lead ? 'rebalance' : 'termination';
+      standing.push(makeNotice({ source: 'ec2/scheduled', kind, name, deadline, reason }));
     }
   }
   return { ok: true, standing, doubt };

@@ -1,6 +1,6 @@
+import { doubled } from '../../system/backoff.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { Notice } from '../../vocabulary/notice.ts';
-import { backoff } from '../slurm/backoff.ts';
 import type { Look } from './look.ts';
 import type { SourcePorts } from './notice-source.ts';
 
@@ -55,7 +55,7 @@ export function retryPause(
   longestMs: Millis,
   random: () => number,
 ): Millis {
-  const bound = backoff(failures - 1, firstMs, Math.max(firstMs, longestMs));
+  const bound = doubled(failures - 1, firstMs, Math.max(firstMs, longestMs));
   return Math.max(Math.min(1_000, bound), Math.round(bound * (1 - random() / 2)));
 }
 

@@ -1,5 +1,6 @@
 import type { NoticeProvider, NoticesConfig } from '../../config/notices-config.ts';
 import type { Clock } from '../../system/ports.ts';
+import type { Millis } from '../../vocabulary/job.ts';
 import { alibaba } from './alibaba.ts';
 import { azure } from './azure.ts';
 import { detect } from './detect.ts';
@@ -21,8 +22,12 @@ export interface SourceCounters extends HealthCounters {
 export interface NoticeWatch {
   /** Resolves when all has come to rest after the signal; rejects only for a defect. */
   readonly done: Promise<void>;
+  /** Resolves once every source that is here has said what stands; one that never answers keeps it waiting. */
+  readonly heard: Promise<void>;
   /** Of the sources that are watched, for `/metrics`. */
   counters(): readonly SourceCounters[];
+  /** Whoever was looked for or is named, in no order that means anything. */
+  providers(): readonly ProviderState[];
   /**
    * All that could be saved from this notice is saved, so that its sender need not wait: the host's shutdown goes on,
    * and Azure is told so if `azure.start_requests` asks for it. For everybody else, and if it is never called, the
@@ -30,6 +35,15 @@ export interface NoticeWatch {
    */
   approve(noticeId: string): void;
 }
+
+export interface ProviderState {
+  readonly provider: NoticeProvider;
+  /** False: `auto` has not found it. */
+  readonly watched: boolean;
+}
+
+/** After a look for a cloud that found nobody: a busy host, or a network that comes up late, has its metadata later. */
+const LOOK_AGAIN_AFTER: readonly Millis[] = [60_000, 300_000, 1_800_000];
 
 interface Watched {
   readonly source: NoticeSource;
@@ -39,7 +53,7 @@ interface Watched {
 
 /**
  * Watches whoever may tell that this node goes away. Who is named is watched from now on, here or not. `auto` adds
- * file and logind, and looks once for the clouds: those that are absent cost nothing afterwards.
+ * file and logind, and looks for the clouds, a few times: those that are absent cost nothing afterwards.
  */
 export function watchNotices(
   config: NoticesConfig,
@@ -49,44 +63,64 @@ export function watchNotices(
   const { clock, log, random = Math.random } = ports;
   const watched: Watched[] = [];
   const named = new Set(config.providers);
+  const asked = new Map<NoticeProvider, boolean>();
 
-  async function watch(source: NoticeSource): Promise<void> {
+  /** `spoke` is called at the first word, or when there will be none. */
+  async function watch(source: NoticeSource, spoke: () => void): Promise<void> {
     const standing = new Standing();
     const health = new SourceHealth(source.name, clock, log);
     watched.push({ source, health, standing });
     const emit: NoticePorts['emit'] = (event) => {
       const news = standing.news(event.standing);
       if (news !== null) ports.emit({ ...event, standing: news });
+      spoke();
     };
     try {
       await source.watch({ ...ports, emit, health, random }, signal);
+      spoke();
     } catch (error) {
       if (!signal.aborted) throw error;
     }
   }
 
-  const watchAll = async ({ sources }: Provider): Promise<void> => {
-    await Promise.all(sources.map(watch));
-  };
-
-  async function detected(provider: Provider): Promise<void> {
-    const absent = await detect(provider, config.detectTimeout, clock, signal);
-    if (signal.aborted) return;
-    if (absent !== null) {
-      log.debug({ provider: provider.name, why: absent }, 'not here: no notices from it');
-      return;
-    }
-    log.info({ provider: provider.name }, 'found: its termination notices are watched');
-    await watchAll(provider);
+  async function watchAll({ name, sources }: Provider, spoke: () => void): Promise<void> {
+    asked.set(name, true);
+    const silent = new Set(sources);
+    const oneSpoke = (source: NoticeSource) => () => {
+      silent.delete(source);
+      if (silent.size === 0) spoke();
+    };
+    await Promise.all(sources.map((source) => watch(source, oneSpoke(source))));
   }
 
+  async function detected(provider: Provider, spoke: () => void): Promise<void> {
+    asked.set(provider.name, false);
+    for (const pause of [...LOOK_AGAIN_AFTER, null]) {
+      const absent = await detect(provider, config.detectTimeout, clock, signal);
+      if (signal.aborted) return;
+      if (absent === null) {
+        log.info({ provider: provider.name }, 'found: its termination notices are watched');
+        return watchAll(provider, spoke);
+      }
+      const again = pause === null ? {} : { again_in_ms: pause };
+      log.info({ provider: provider.name, why: absent, ...again }, 'not here: no notices from it');
+      spoke();
+      if (pause === null || (await slept(clock, pause, signal)) === 'aborted') return;
+    }
+  }
+
+  const words: Promise<void>[] = [];
   const running = providersOf(config, clock).flatMap((provider) => {
-    if (named.has(provider.name)) return [watchAll(provider)];
-    if (!named.has('auto')) return [];
-    return [provider.detect === undefined ? watchAll(provider) : detected(provider)];
+    const isNamed = named.has(provider.name);
+    if (!isNamed && !named.has('auto')) return [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    words.push(promise);
+    const find = isNamed || provider.detect === undefined ? watchAll : detected;
+    return [find(provider, resolve)];
   });
 
   return {
+    heard: Promise.all(words).then(() => {}),
     done: Promise.all(running).then(() => {}),
     counters: () =>
       watched.map(({ source, health, standing }) => ({
@@ -94,10 +128,21 @@ export function watchNotices(
         ...health.counters(),
         standing: standing.count,
       })),
+    providers: () => [...asked].map(([provider, watched]) => ({ provider, watched })),
     approve(noticeId) {
       for (const { source } of watched) source.approve?.(noticeId);
     },
   };
+}
+
+async function slept(clock: Clock, ms: Millis, signal: AbortSignal): Promise<'slept' | 'aborted'> {
+  try {
+    await clock.sleep(ms, signal);
+    return 'slept';
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return 'aborted';
+  }
 }
 
 /** Everybody that `notices.providers` can name; making one asks nobody anything. */

@@ -1,17 +1,17 @@
+import { backoff } from '../../system/backoff.ts';
 import type { Clock, Command, CommandResult, Exec, Log } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
-import { backoff } from './backoff.ts';
 import { failed, garbage, type SlurmCommands, type Unavailable } from './commands.ts';
+import { firstBeat, placeOf, sleepUnlessUrgent } from './phase.ts';
 
-/** The part of slurm.conf that the daemon goes by. */
+/** The part of slurm.conf that ckptd and its engine go by. */
 export interface SlurmConf {
-  readonly clusterName: string;
   /** For example `24.11.5`. */
   readonly version: string;
   /** With `%n` and `%h` filled in. */
   readonly spoolDir: string;
-  /** After which slurmctld takes a silent node for dead; 0 for never. */
-  readonly slurmdTimeoutMs: Millis;
+  /** After which slurmctld takes a silent node for dead; 0 for never, null where Slurm does not say. */
+  readonly slurmdTimeoutMs: Millis | null;
 }
 
 export interface NodeNames {
@@ -43,14 +43,13 @@ export function readConf(
   const version = value('SLURM_VERSION');
   const timeout = /^(\d+) sec/.exec(value('SlurmdTimeout') ?? '')?.[1];
   if (!spoolDir?.startsWith('/')) return garbage('scontrol show config names no SlurmdSpoolDir');
-  if (!version || !timeout) return garbage('scontrol show config names no SLURM_VERSION or SlurmdTimeout');
+  if (!version) return garbage('scontrol show config names no SLURM_VERSION');
   return {
     type: 'conf',
     conf: {
-      clusterName: value('ClusterName') ?? '',
       version,
       spoolDir: expand(spoolDir, names),
-      slurmdTimeoutMs: Number(timeout) * 1000,
+      slurmdTimeoutMs: timeout === undefined ? null : Number(timeout) * 1000,
     },
   };
 }
@@ -66,13 +65,17 @@ export interface LoadConf {
   readonly slurm: SlurmCommands;
   readonly names: NodeNames;
   readonly signal: AbortSignal;
+  /** Aborted once something waits for the jobs to be known. */
+  readonly urgent: AbortSignal;
 }
 
 /**
- * Asks slurmctld for its configuration, and while that is away again and again, for up to a minute between two
- * tries. Rejects only with the signal's reason.
+ * Asks slurmctld for its configuration, and while that is away again and again, with up to a minute between two
+ * tries: in the node's own time, for a cluster that is switched on starts before its slurmctld. Rejects only with the signal's reason.
  */
 export async function loadConf(load: LoadConf): Promise<SlurmConf> {
+  const { clock, signal, urgent } = load;
+  const { node } = load.names;
   for (let failures = 0; ; failures++) {
     const read = readConf(await load.exec.run(confCommand(load.slurm), load.signal), load.names);
     if (read.type === 'conf') return read.conf;
@@ -80,6 +83,11 @@ export async function loadConf(load: LoadConf): Promise<SlurmConf> {
     if (failures === 0) {
       load.log.warn({ problem: read.message }, "Slurm's configuration cannot be asked for: trying again");
     }
-    await load.clock.sleep(backoff(failures), load.signal);
+    const pause = backoff(failures, placeOf(node));
+    if (urgent.aborted) await clock.sleep(pause, signal);
+    else {
+      const now = clock.now();
+      await sleepUnlessUrgent(clock, Math.max(pause, firstBeat(node, 30_000, now) - now), urgent, signal);
+    }
   }
 }

@@ -1,10 +1,16 @@
+import { backoff } from '../../system/backoff.ts';
 import type { EpochMs, JobId } from '../../vocabulary/job.ts';
-import { backoff } from './backoff.ts';
 
 /** Which jobs are to be looked at, and when. */
 export class JobAgenda {
   readonly #due = new Map<JobId, EpochMs>();
   readonly #tries = new Map<JobId, number>();
+  readonly #place: number;
+
+  /** `place` in `[0, 1)` keeps the nodes of one job from asking in the same moments. */
+  constructor(place: number) {
+    this.#place = place;
+  }
 
   /** As soon as possible, and with fresh patience. */
   soon(jobId: JobId, now: EpochMs): void {
@@ -12,12 +18,22 @@ export class JobAgenda {
     this.#due.set(jobId, Math.min(now, this.#due.get(jobId) ?? now));
   }
 
-  /** Once more after 1 s, 2 s, 4 s … 60 s, unless it was asked for meanwhile. */
+  /** Not before `at`, unless it is asked for meanwhile. */
+  later(jobId: JobId, at: EpochMs): void {
+    if (!this.#due.has(jobId)) this.#due.set(jobId, at);
+  }
+
+  /** All of it as soon as possible. */
+  hurry(now: EpochMs): void {
+    for (const [jobId, at] of this.#due) if (at > now) this.#due.set(jobId, now);
+  }
+
+  /** Once more after up to 1 s, 2 s, 4 s … 60 s, unless it was asked for meanwhile. */
   again(jobId: JobId, now: EpochMs): void {
     const tries = this.#tries.get(jobId) ?? 0;
     if (this.#due.has(jobId)) return;
     this.#tries.set(jobId, tries + 1);
-    this.#due.set(jobId, now + backoff(tries));
+    this.#due.set(jobId, now + backoff(tries, this.#place));
   }
 
   /** There is nothing more to wait for, unless it was asked for meanwhile. */

@@ -1,17 +1,18 @@
+import { backoff } from '../../system/backoff.ts';
 import type { Clock, Exec, Log } from '../../system/ports.ts';
 import type { DaemonEvent } from '../../vocabulary/event.ts';
 import { ENDED_STATES, type EpochMs, type JobId, type Millis } from '../../vocabulary/job.ts';
 import { type Background, inBackground } from './background.ts';
-import { backoff } from './backoff.ts';
 import { isJobId, type SlurmCommands } from './commands.ts';
+import { ForeignJobs } from './foreign-jobs.ts';
 import { Health, type HealthCounters } from './health.ts';
 import { JobAgenda } from './job-agenda.ts';
 import type { Look } from './look.ts';
-import { nextBeat } from './phase.ts';
-import { changedSockets, type KnownJob, misjudged, type Sockets } from './sightings.ts';
-import { spoolJobs } from './spool.ts';
+import { firstBeat, nextBeat, placeOf } from './phase.ts';
+import { reconciling } from './reconcile.ts';
+import type { KnownJob } from './sightings.ts';
+import { scanSockets } from './socket-scan.ts';
 import type { JobLook } from './squeue.ts';
-import { allCommand, readAll } from './squeue-all.ts';
 
 export interface JobWatchOptions {
   readonly exec: Exec;
@@ -25,10 +26,12 @@ export interface JobWatchOptions {
   readonly spoolDir: string;
   /** How often the sockets are read (no RPC). */
   readonly rescanMs: Millis;
-  /** How often Slurm is asked for everything on this node. */
+  /** How often Slurm is asked about each known job although nothing seems to have happened to it. */
   readonly reconcileMs: Millis;
   /** The jobs in the daemon's own state. */
   readonly known: () => Iterable<KnownJob>;
+  /** Aborted where something waits for the jobs to be known: else the first looks have their own time. */
+  readonly urgent: AbortSignal;
 }
 
 export interface JobWatch extends Background {
@@ -36,6 +39,8 @@ export interface JobWatch extends Background {
   readonly acquainted: Promise<void>;
   /** Prolog or Epilog ran for this job: look at it now. */
   hint(jobId: JobId): void;
+  /** Something waits for the jobs to be known: what is to be looked at is looked at now. */
+  hurry(): void;
   counters(): HealthCounters & { readonly waiting: number };
 }
 
@@ -63,53 +68,42 @@ const PACE: Millis = 100;
 export function watchJobs(options: JobWatchOptions): JobWatch {
   const { exec, clock, log, emit, slurm, look, node, spoolDir, known } = options;
   const health = new Health('jobs', clock, log);
-  const agenda = new JobAgenda();
+  const place = placeOf(node);
+  const agenda = new JobAgenda(place);
+  const foreign = new ForeignJobs();
+  const scan = scanSockets({ spoolDir, node, log }, known, foreign);
   const acquainted = Promise.withResolvers<void>();
   /** Jobs of the first look at the sockets that Slurm has not answered about. */
   const strangers = new Set<JobId>();
-  let sockets: Sockets | null = null;
-  let spoolProblem = false;
   let rescanAt: EpochMs = clock.now();
-  let reconcileAt: EpochMs = nextBeat(node, options.reconcileMs, clock.now());
-  let reconcileFailures = 0;
   let lookAt: EpochMs = 0;
   let wake = new AbortController();
+  const reconcile = reconciling({
+    exec,
+    clock,
+    slurm,
+    node,
+    everyMs: options.reconcileMs,
+    known,
+    blind: () => scan.blind,
+    soon: (jobId) => agenda.soon(jobId, clock.now()),
+    failed: (problem) => health.failed(problem),
+  });
 
   async function rescan(): Promise<void> {
-    rescanAt = clock.now() + options.rescanMs;
-    try {
-      const now = await spoolJobs(spoolDir, node);
-      // What an earlier process knew may have changed unseen.
-      const before: Sockets =
-        sockets ?? new Map([...known()].map(({ jobId }) => [jobId, { jobId, incarnation: 'unseen' }]));
-      for (const jobId of changedSockets(before, now)) {
-        agenda.soon(jobId, clock.now());
-        if (sockets === null) strangers.add(jobId);
-      }
-      // Others look at jobs too, and may have found one that is suspended.
-      for (const { jobId, state } of known()) {
-        if (state !== null && !LASTING_STATES.has(state)) agenda.again(jobId, clock.now());
-      }
-      sockets = now;
-      spoolProblem = false;
-      if (strangers.size === 0) acquainted.resolve();
-    } catch (error) {
-      if (!spoolProblem) log.error({ err: error, spoolDir }, "slurmd's spool folder cannot be read");
-      spoolProblem = true;
+    rescanAt = nextBeat(node, options.rescanMs, clock.now());
+    const { isFirst } = scan;
+    const changed = await scan.changed();
+    for (const jobId of changed ?? []) {
+      if (!isFirst || options.urgent.aborted) agenda.soon(jobId, clock.now());
+      else agenda.later(jobId, firstBeat(node, options.rescanMs, clock.now()));
+      if (isFirst) strangers.add(jobId);
     }
-  }
-
-  async function reconcile(signal: AbortSignal): Promise<void> {
-    const all = readAll(await exec.run(allCommand(slurm, node), signal), slurm.mark);
-    signal.throwIfAborted();
-    if (all.type === 'jobs') {
-      for (const jobId of misjudged(known(), all.jobs, node)) agenda.soon(jobId, clock.now());
-      reconcileAt = nextBeat(node, options.reconcileMs, clock.now());
-      reconcileFailures = 0;
-    } else {
-      health.failed(all);
-      reconcileAt = clock.now() + backoff(reconcileFailures++, options.rescanMs, options.reconcileMs);
+    // Others look at jobs too, and may have found one that is suspended; of another only its Prolog told.
+    for (const { jobId, state } of known()) {
+      if (state === null || !LASTING_STATES.has(state)) agenda.again(jobId, clock.now());
     }
+    if (changed !== null && strangers.size === 0) acquainted.resolve();
   }
 
   async function lookInto(jobId: JobId, signal: AbortSignal): Promise<void> {
@@ -120,7 +114,7 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
     if (seen.type === 'unavailable') {
       health.failed(seen);
       agenda.again(jobId, now);
-      lookAt = now + backoff(health.inRow - 1);
+      lookAt = now + backoff(health.inRow - 1, place);
       return;
     }
     health.answered();
@@ -132,6 +126,7 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
   function settle(jobId: JobId, seen: Exclude<JobLook, { type: 'unavailable' }>, now: EpochMs): void {
     if (seen.type === 'absent') {
       agenda.settled(jobId);
+      foreign.delete(jobId);
       emit({ type: 'job-absent', at: now, jobId });
       return;
     }
@@ -139,19 +134,26 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
     if (facts.hetJobId !== null && facts.hetJobId !== jobId) {
       // A component is nothing by itself: the job is its leader's.
       agenda.settled(jobId);
+      foreign.addComponent(jobId, facts.hetJobId);
       agenda.soon(facts.hetJobId, now);
       if (strangers.has(jobId)) strangers.add(facts.hetJobId);
       return;
     }
     emit({ type: 'job', at: now, facts });
-    const startsHere = facts.state === 'PENDING' && sockets?.has(jobId);
+    if (facts.batchHost !== null && facts.batchHost !== node) {
+      foreign.add(jobId);
+      agenda.settled(jobId);
+      return;
+    }
+    foreign.delete(jobId);
+    const startsHere = facts.state === 'PENDING' && scan.has(jobId);
     if (LASTING_STATES.has(facts.state) && !startsHere) agenda.settled(jobId);
     else agenda.again(jobId, now);
   }
 
   async function rest(signal: AbortSignal): Promise<void> {
     wake = new AbortController();
-    const until = Math.min(rescanAt, reconcileAt, Math.max(lookAt, agenda.nextAt()));
+    const until = Math.min(rescanAt, reconcile.at(), Math.max(lookAt, agenda.nextAt()));
     try {
       await clock.sleep(Math.max(0, until - clock.now()), AbortSignal.any([signal, wake.signal]));
     } catch {
@@ -164,7 +166,7 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
       signal.throwIfAborted();
       const now = clock.now();
       if (now >= rescanAt) await rescan();
-      if (now >= reconcileAt) await reconcile(signal);
+      if (now >= reconcile.at()) await reconcile.run(signal);
       const jobId = now >= lookAt ? agenda.take(now) : null;
       if (jobId === null) await rest(signal);
       else await lookInto(jobId, signal);
@@ -176,6 +178,12 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
     hint(jobId) {
       if (!isJobId(jobId)) return;
       agenda.soon(jobId, clock.now());
+      wake.abort();
+    },
+    hurry() {
+      for (const { jobId, state } of known()) if (state === null) agenda.soon(jobId, clock.now());
+      agenda.hurry(clock.now());
+      rescanAt = clock.now();
       wake.abort();
     },
     counters: () => ({ ...health.counters(), waiting: agenda.size }),

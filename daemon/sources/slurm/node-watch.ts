@@ -1,12 +1,12 @@
+import { doubled } from '../../system/backoff.ts';
 import type { Clock, Exec, Log } from '../../system/ports.ts';
 import type { DaemonEvent } from '../../vocabulary/event.ts';
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 import type { NodeFacts } from '../../vocabulary/node.ts';
 import { type Background, inBackground } from './background.ts';
-import { backoff } from './backoff.ts';
 import type { SlurmCommands } from './commands.ts';
 import { Health, type HealthCounters } from './health.ts';
-import { nextBeat } from './phase.ts';
+import { firstBeat, nextBeat, sleepUnlessUrgent } from './phase.ts';
 import { allNodesCommand, isDoubtful, type NodesLook, nodeCommand, readNodes } from './sinfo.ts';
 
 export interface NodeWatchOptions {
@@ -21,6 +21,8 @@ export interface NodeWatchOptions {
   readonly pollMs: Millis;
   /** The other nodes that matter now: those of the jobs that this daemon owns. */
   readonly nodes: () => Iterable<string>;
+  /** Aborted once something waits for the state of the node: else the first look has its own time, too. */
+  readonly urgent: AbortSignal;
 }
 
 export interface NodeWatch extends Background {
@@ -29,7 +31,7 @@ export interface NodeWatch extends Background {
 
 /** Up to so many other nodes are asked for one by one, each at a thousandth of the price of the whole table. */
 const SINGLY = 16;
-/** The whole table is asked for at most this often. */
+/** The whole table is asked for at most this often; in between, only the nodes of it whose drain is known. */
 const TABLE_EVERY: Millis = 60_000;
 const LONGEST_PAUSE: Millis = 120_000;
 /** A slurmctld that takes longer for a single record is in trouble, and gets the same relief as one that is away. */
@@ -42,16 +44,24 @@ const SLOW: Millis = 2_000;
 export function watchNodes(options: NodeWatchOptions): NodeWatch {
   const { exec, clock, log, emit, slurm, node, pollMs } = options;
   const health = new Health('nodes', clock, log);
-  const said = new Map<string, string>();
+  const said = new Map<string, NodeFacts>();
   const unknown = new Set<string>();
+  /** The reason of a node that looked busy, and that the table showed not to be down. */
+  const harmless = new Map<string, string>();
   let tableAt: EpochMs = 0;
   let slowInRow = 0;
 
-  const isNews = (facts: NodeFacts) => said.get(facts.node) !== textOf(facts);
+  const isNews = (facts: NodeFacts) => {
+    const before = said.get(facts.node);
+    return before === undefined || textOf(before) !== textOf(facts);
+  };
+  /** What becomes of a drain matters at once: it may get a deadline, or be lifted. */
+  const isDrained = (name: string) =>
+    said.get(name)?.flags.some((flag) => flag === 'DRAIN' || flag === 'FAIL');
 
   function tell(facts: NodeFacts): void {
     if (!isNews(facts)) return;
-    said.set(facts.node, textOf(facts));
+    said.set(facts.node, facts);
     emit({ type: 'node', at: clock.now(), facts });
   }
 
@@ -78,13 +88,20 @@ export function watchNodes(options: NodeWatchOptions): NodeWatch {
     slowInRow = clock.now() - startedAt > SLOW ? slowInRow + 1 : 0;
     const look = readNodes(result, slurm.mark, [name]);
     const facts = look.type === 'nodes' ? look.nodes.get(name) : undefined;
-    return facts && isDoubtful(facts) && isNews(facts) ? askTable([name], signal) : take(look, [name]);
+    if (facts && facts.reason !== harmless.get(name)) harmless.delete(name);
+    const known = harmless.has(name) && !facts?.flags.includes('NOT_RESPONDING');
+    const inDoubt = facts && isDoubtful(facts) && isNews(facts) && !known;
+    return inDoubt ? askTable([name], signal) : take(look, [name]);
   }
 
   async function askTable(names: readonly string[], signal: AbortSignal): Promise<boolean> {
     const result = await exec.run(allNodesCommand(slurm), signal);
     signal.throwIfAborted();
-    return take(readNodes(result, slurm.mark, names), names);
+    const look = readNodes(result, slurm.mark, names);
+    // 24.11 keeps a reason after `resume`: without this, each job on the node would cost a table.
+    if (look.type === 'nodes')
+      for (const facts of look.nodes.values()) if (isDoubtful(facts)) harmless.set(facts.node, facts.reason);
+    return take(look, names);
   }
 
   async function round(signal: AbortSignal): Promise<void> {
@@ -94,25 +111,27 @@ export function watchNodes(options: NodeWatchOptions): NodeWatch {
       if (wanted.has(name)) continue;
       said.delete(name);
       unknown.delete(name);
+      harmless.delete(name);
     }
     if (!(await ask(node, signal))) return;
-    if (others.length > SINGLY) {
-      if (clock.now() >= tableAt) {
-        tableAt = clock.now() + Math.max(TABLE_EVERY, 4 * pollMs);
-        if (!(await askTable(others, signal))) return;
-      }
+    const singly = others.length > SINGLY ? others.filter(isDrained).slice(0, SINGLY) : others;
+    if (others.length > SINGLY && clock.now() >= tableAt) {
+      tableAt = clock.now() + Math.max(TABLE_EVERY, 4 * pollMs);
+      if (!(await askTable(others, signal))) return;
     } else {
-      for (const name of others) if (!(await ask(name, signal))) return;
+      for (const name of singly) if (!(await ask(name, signal))) return;
     }
     health.answered();
   }
 
   const background = inBackground(options.signal, async (signal) => {
+    const first = firstBeat(node, pollMs, clock.now()) - clock.now();
+    await sleepUnlessUrgent(clock, first, options.urgent, signal);
     for (;;) {
       signal.throwIfAborted();
       await round(signal);
       const trouble = Math.max(health.inRow, slowInRow);
-      const period = backoff(trouble, pollMs, Math.max(pollMs, LONGEST_PAUSE));
+      const period = doubled(trouble, pollMs, Math.max(pollMs, LONGEST_PAUSE));
       await clock.sleep(nextBeat(node, period, clock.now()) - clock.now(), signal);
     }
   });

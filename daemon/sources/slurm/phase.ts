@@ -1,3 +1,4 @@
+import type { Clock } from '../../system/ports.ts';
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 
 /**
@@ -5,8 +6,36 @@ import type { EpochMs, Millis } from '../../vocabulary/job.ts';
  * a thousand daemons that start together, or that saw slurmctld come back together, still ask one by one.
  */
 export function nextBeat(node: string, period: Millis, now: EpochMs): EpochMs {
-  const phase = Math.floor((hash(node) / 2 ** 32) * period);
+  const phase = Math.floor(placeOf(node) * period);
   return Math.floor((now - phase) / period) * period + period + phase;
+}
+
+/** What is not urgent waits up to so long at a start, where all nodes of a cluster may start in one moment. */
+const STARTS_WITHIN: Millis = 30_000;
+
+/** When a node that has just started comes to something that it does every `period`. */
+export function firstBeat(node: string, period: Millis, now: EpochMs): EpochMs {
+  return nextBeat(node, Math.min(period, STARTS_WITHIN), now);
+}
+
+/** Sleeps, or until it is urgent; rejects with the signal's reason. */
+export async function sleepUnlessUrgent(
+  clock: Clock,
+  ms: Millis,
+  urgent: AbortSignal,
+  signal: AbortSignal,
+): Promise<void> {
+  if (urgent.aborted) return signal.throwIfAborted();
+  try {
+    await clock.sleep(Math.max(0, ms), AbortSignal.any([signal, urgent]));
+  } catch {
+    signal.throwIfAborted();
+  }
+}
+
+/** A node's own place in `[0, 1)`. */
+export function placeOf(node: string): number {
+  return hash(node) / 2 ** 32;
 }
 
 /** FNV-1a with the finalizer of MurmurHash3, since names that differ in the last digit would stay neighbours. */

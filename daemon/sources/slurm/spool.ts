@@ -11,10 +11,13 @@ export interface SpoolJob {
    * step, or the lowest other one.
    */
   readonly incarnation: string;
+  /** Its batch script runs on this node. */
+  readonly batch: boolean;
 }
 
+const BATCH_STEP = 4294967291;
 /** Steps that exist for as long as the job does on this node, best first. */
-const LASTING_STEPS = [4294967291, 4294967292];
+const LASTING_STEPS = [BATCH_STEP, 4294967292];
 
 /**
  * The jobs with a live stepd on `node`, by the sockets `<spool>/<node>_<job>.<step>` (with `.<component>` behind
@@ -28,12 +31,12 @@ export async function spoolJobs(spoolDir: string, node: string): Promise<Readonl
   const jobs = new Map<JobId, SpoolJob>();
   if (sockets.length === 0) return jobs;
   const bound = await boundPaths();
-  for (const { name, jobId } of sockets) {
+  for (const { name, jobId, step } of sockets) {
     if (jobs.has(jobId)) continue;
     const path = join(spoolDir, name);
     const incarnation = await incarnationOf(path);
     if (incarnation && (bound.has(path) || (await isListening(path))))
-      jobs.set(jobId, { jobId, incarnation });
+      jobs.set(jobId, { jobId, incarnation, batch: step === BATCH_STEP });
   }
   return jobs;
 }

@@ -19,7 +19,7 @@ const FIELDS = ['JobID', 'RestartCnt', 'State', 'HetJobID', 'BatchHost'] as cons
 
 /**
  * Every job with a part on `node`. It costs slurmctld its whole node and job tables (`-w` is a filter of the
- * client's), so it is for the rare reconcile alone. No field is text of a user's.
+ * client's), so it is only for a node whose sockets cannot be read. No field is text of a user's.
  */
 export function allCommand(slurm: SlurmCommands, node: string): Command {
   return {

@@ -14,17 +14,10 @@ export interface SocketHandlers {
   prolog(hook: {
     readonly jobId: number;
     readonly restarts: number;
-    readonly uid: number | null;
     readonly override: JobOverride;
     readonly env: HookEnv;
   }): Promise<void>;
-  epilog(hook: {
-    readonly jobId: number;
-    readonly restarts: number;
-    /** `SLURM_JOB_EXIT_CODE` as Slurm has it. */
-    readonly exitCode: string | null;
-    readonly env: HookEnv;
-  }): Promise<void>;
+  epilog(hook: { readonly jobId: number; readonly restarts: number; readonly env: HookEnv }): Promise<void>;
   /** `signal` fires when the client hangs up or the daemon stops. */
   checkpoint(jobId: number, kind: CheckpointKind | null, signal: AbortSignal): Promise<ManualAnswer>;
   restore(jobId: number, actionId: string | null, signal: AbortSignal): Promise<ManualAnswer>;

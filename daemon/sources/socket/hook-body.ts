@@ -37,7 +37,7 @@ export function readHookBody(
 }
 
 /** A number that Slurm set; null where it set none. */
-export function number(env: HookEnv, name: string): number | null {
+function number(env: HookEnv, name: string): number | null {
   const text = env[name];
   if (text === undefined || text === '') return null;
   if (/^\d{1,10}$/.test(text) && Number(text) <= MAX_UINT32) return Number(text);

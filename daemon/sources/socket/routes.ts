@@ -2,7 +2,7 @@ import type { Log } from '../../system/ports.ts';
 import { CHECKPOINT_KINDS } from '../../vocabulary/job.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
 import type { SocketHandlers } from './handlers.ts';
-import { number, readHookBody } from './hook-body.ts';
+import { readHookBody } from './hook-body.ts';
 import { readNoticeBody, readNoticeId } from './notice-body.ts';
 import { readKind, readOverride } from './override.ts';
 import { type Reply, RequestError } from './reply.ts';
@@ -37,7 +37,7 @@ export const ROUTES: readonly Route[] = [
       const jobId = readJobId(call.id);
       const { env, restarts } = readHookBody(await call.body(), jobId);
       const override = readOverride(env, { log, jobId });
-      await handlers.prolog({ jobId, restarts, uid: number(env, 'SLURM_JOB_UID'), override, env });
+      await handlers.prolog({ jobId, restarts, override, env });
       return ACCEPTED;
     },
   },
@@ -47,8 +47,7 @@ export const ROUTES: readonly Route[] = [
     async handle({ handlers, ...call }) {
       const jobId = readJobId(call.id);
       const { env, restarts } = readHookBody(await call.body(), jobId);
-      const { SLURM_JOB_EXIT_CODE: exitCode = null } = env;
-      await handlers.epilog({ jobId, restarts, exitCode, env });
+      await handlers.epilog({ jobId, restarts, env });
       return ACCEPTED;
     },
   },

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { errorMessage, parseActionId } from '../../../daemon/perform/api/answer.ts';
 import { cleanText } from '../../../daemon/system/clean-text.ts';
+import fc from '../../support/properties.ts';
 import { ACTION, createWorld, NEVER } from './world.ts';
 
 test('an id is found with or without quotes and space, as it was written', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { RestoreAttempt } from '../../../daemon/perform/api/api.ts';
+import type { RestoreAttempt } from '../../../daemon/perform/ports.ts';
 import type { Outcome } from '../../../daemon/vocabulary/outcome.ts';
 import type { Fault } from '../../support/cedana/faults.ts';
 import { ACTION, createWorld } from './world.ts';
@@ -109,7 +109,7 @@ describe('before anything is sent', () => {
       if (world.clock.sleeps.length === 3) await world.standIn.listen();
     };
     expect((await world.checkpoint()).type).toBe('accepted');
-    expect(world.clock.sleeps).toEqual([250, 500, 1_000]);
+    expect(world.clock.sleeps).toEqual([375, 750, 1_500]);
     expect(world.api.counters()).toContainEqual({
       name: 'ckptd_api_failures_total',
       labels: { route: 'checkpoint', kind: 'refused' },

@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { backoff, credentialsWait, pollWait } from '../../../daemon/perform/api/retries.ts';
+import { attemptWait, credentialsWait, pollWait } from '../../../daemon/perform/api/retries.ts';
 import { retryAfter } from '../../../daemon/perform/api/retry-after.ts';
 import { createWorld } from './world.ts';
 
 const NOW = Date.parse('2026-11-23T12:00:00Z');
 
 describe('waits', () => {
-  test('backoff doubles up to its cap, over the whole range', () => {
-    const range = (random: number) => Array.from({ length: 9 }, (_, n) => backoff(n, () => random));
-    expect(range(0)).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0]);
+  test('attempts are made after times that double up to their cap, by chance between the half and the whole of it', () => {
+    const range = (random: number) => Array.from({ length: 9 }, (_, n) => attemptWait(n, () => random));
+    expect(range(0)).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
     expect(range(1)).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
-    expect(backoff(5_000, () => 1)).toBe(30_000);
+    expect(attemptWait(5_000, () => 1)).toBe(30_000);
   });
 
   test('polls grow from 0.25 s to 5 s', () => {
@@ -81,7 +81,7 @@ describe('a checkpoint', () => {
     await using world = await createWorld();
     world.standIn.scripts.checkpoint.always = { type: 'answer', status: 503, body: { message: 'busy' } };
     expect(await world.checkpoint(3_000)).toEqual({ type: 'unavailable', message: 'HTTP 503: busy' });
-    expect(world.clock.sleeps).toEqual([250, 500, 1_000]);
+    expect(world.clock.sleeps).toEqual([375, 750, 1_500]);
     expect(await world.checkpoint(0)).toMatchObject({ type: 'unavailable' });
     expect(world.standIn.entries.length).toBe(4);
     expect(world.api.counters()).toEqual([

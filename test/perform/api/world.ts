@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { expect } from 'vitest';
-import { type ActionsApi, type ApiDeps, createApi } from '../../../daemon/perform/api/api.ts';
+import { type ApiClient, type ApiDeps, createApi } from '../../../daemon/perform/api/api.ts';
 import type { Clock, Log } from '../../../daemon/system/ports.ts';
 import { StandIn, type StandInOptions } from '../../support/cedana/stand-in.ts';
 
@@ -55,12 +55,12 @@ export class Lines implements Log {
 
 export interface World extends AsyncDisposable {
   readonly standIn: StandIn;
-  readonly api: ActionsApi;
+  readonly api: ApiClient;
   readonly clock: FakeClock;
   readonly log: Lines;
   /** A checkpoint with a time limit `forMs` from now. */
-  checkpoint(forMs?: number, signal?: AbortSignal): ReturnType<ActionsApi['checkpoint']>;
-  restore(signal?: AbortSignal): ReturnType<ActionsApi['restoreOnce']>;
+  checkpoint(forMs?: number, signal?: AbortSignal): ReturnType<ApiClient['checkpoint']>;
+  restore(signal?: AbortSignal): ReturnType<ApiClient['restoreOnce']>;
 }
 
 export interface WorldOptions {

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { slurmActions } from '../../../daemon/perform/slurm/slurm-actions.ts';
 import { slurmCommands } from '../../../daemon/sources/slurm/commands.ts';
 import { jobLooker } from '../../../daemon/sources/slurm/look.ts';
+import { systemClock } from '../../../daemon/system/clock.ts';
 import { systemExec } from '../../../daemon/system/exec.ts';
 import { fakeSlurm } from '../../support/fake-slurm/fake-slurm.ts';
 
@@ -14,7 +15,10 @@ test.each(['RUNNING', 'SUSPENDED'])(
     await using fake = await fakeSlurm();
     const exec = systemExec();
     const slurm = slurmCommands(fake.bin, 5_000);
-    const { lookForRestored } = slurmActions({ exec, slurm, look: jobLooker(exec, slurm) }, () => null);
+    const { lookForRestored } = slurmActions(
+      { clock: systemClock(), exec, slurm, look: jobLooker(exec, slurm) },
+      () => null,
+    );
     const look = () =>
       lookForRestored({ jobId: 7, restarts: 0, since: SUBMITTED + 10_000 }, new AbortController().signal);
     await fake.setJob(7, { State });

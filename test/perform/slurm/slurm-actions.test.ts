@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { slurmActions } from '../../../daemon/perform/slurm/slurm-actions.ts';
 import { slurmCommands } from '../../../daemon/sources/slurm/commands.ts';
 import { jobLooker } from '../../../daemon/sources/slurm/look.ts';
+import { systemClock } from '../../../daemon/system/clock.ts';
 import { systemExec } from '../../../daemon/system/exec.ts';
 import type { CommandResult, Exec } from '../../../daemon/system/ports.ts';
 import { type FakeSlurm, fakeSlurm } from '../../support/fake-slurm/fake-slurm.ts';
@@ -22,7 +23,7 @@ const acts = async () =>
 
 /** `between` happens after the look and before the command that acts. */
 function actions(between: () => Promise<void> = async () => {}) {
-  const real = systemExec();
+  const real = systemExec({ killAfterMs: 50 });
   const exec: Exec = {
     async run(command, abort): Promise<CommandResult> {
       if (command.kind === 'scancel' || command.kind === 'scontrol-update') await between();
@@ -30,17 +31,17 @@ function actions(between: () => Promise<void> = async () => {}) {
     },
   };
   const slurm = slurmCommands(fake.bin, 5_000);
-  return slurmActions({ exec, slurm, look: jobLooker(exec, slurm) }, () => owner);
+  return slurmActions({ clock: systemClock(), exec, slurm, look: jobLooker(exec, slurm) }, () => owner);
 }
 
 test('sets Requeue once, and gives it back', async () => {
   await fake.setJob(7);
   const slurm = actions();
-  expect(await slurm.setRequeue(7, 0, false, signal)).toEqual({ type: 'done' });
-  expect(await slurm.setRequeue(7, 0, false, signal)).toEqual({ type: 'done' });
+  expect(await slurm.setRequeue(7, 0, false, signal, null)).toEqual({ type: 'done' });
+  expect(await slurm.setRequeue(7, 0, false, signal, null)).toEqual({ type: 'done' });
   expect(await acts()).toEqual([['update', 'jobid=7', 'requeue=0']]);
   expect(await fake.job(7, 'Requeue')).toBe('0');
-  expect(await slurm.setRequeue(7, 0, true, signal)).toEqual({ type: 'done' });
+  expect(await slurm.setRequeue(7, 0, true, signal, null)).toEqual({ type: 'done' });
   expect(await fake.job(7, 'Requeue')).toBe('1');
 });
 
@@ -55,14 +56,17 @@ test('ends a run once', async () => {
 test('touches no other run of the same job', async () => {
   await fake.setJob(7, { RestartCnt: 1 });
   expect(await actions().endRun(7, 0, signal)).toMatchObject({ type: 'stale', state: 'RUNNING' });
-  expect(await actions().setRequeue(7, 0, false, signal)).toMatchObject({ type: 'stale', state: 'RUNNING' });
+  expect(await actions().setRequeue(7, 0, false, signal, null)).toMatchObject({
+    type: 'stale',
+    state: 'RUNNING',
+  });
   expect(await acts()).toEqual([]);
 });
 
 test('touches no other task of the same array', async () => {
   await fake.setJob(7, { ArrayJobID: 7, ArrayTaskID: 2 });
   await fake.setJob(8, { ArrayJobID: 7, ArrayTaskID: 1 });
-  expect(await actions().setRequeue(7, 0, false, signal)).toEqual({ type: 'done' });
+  expect(await actions().setRequeue(7, 0, false, signal, null)).toEqual({ type: 'done' });
   expect(await actions().endRun(7, 0, signal)).toEqual({ type: 'done' });
   expect(await acts()).toEqual([['update', 'jobid=7_2', 'requeue=0'], ['7_2']]);
   expect([await fake.job(8, 'State'), await fake.job(8, 'Requeue')]).toEqual(['RUNNING', '1']);
@@ -81,25 +85,31 @@ test.each(['COMPLETED', 'NODE_FAIL', 'CANCELLED'])(
   async (State) => {
     await fake.setJob(7, { State });
     expect(await actions().endRun(7, 0, signal)).toEqual({ type: 'done' });
-    expect(await actions().setRequeue(7, 0, false, signal)).toMatchObject({ type: 'stale', state: State });
+    expect(await actions().setRequeue(7, 0, false, signal, null)).toMatchObject({
+      type: 'stale',
+      state: State,
+    });
     expect(await acts()).toEqual([]);
   },
 );
 
 test('a job that is gone needs no end, and takes no guard', async () => {
   expect(await actions().endRun(7, 0, signal)).toEqual({ type: 'done' });
-  expect(await actions().setRequeue(7, 0, false, signal)).toMatchObject({ type: 'stale', state: 'ABSENT' });
+  expect(await actions().setRequeue(7, 0, false, signal, null)).toMatchObject({
+    type: 'stale',
+    state: 'ABSENT',
+  });
 });
 
 test('a job that goes between the look and the command', async () => {
   await fake.setJob(7);
   const gone = actions(() => fake.forgetJob(7));
-  expect(await gone.setRequeue(7, 0, false, signal)).toMatchObject({ type: 'stale' });
+  expect(await gone.setRequeue(7, 0, false, signal, null)).toMatchObject({ type: 'stale' });
   await fake.setJob(7);
   expect(await gone.endRun(7, 0, signal)).toEqual({ type: 'done' });
   await fake.setJob(7);
   const ended = actions(() => fake.setJob(7, { State: 'COMPLETED' }));
-  expect(await ended.setRequeue(7, 0, false, signal)).toMatchObject({ type: 'stale' });
+  expect(await ended.setRequeue(7, 0, false, signal, null)).toMatchObject({ type: 'stale' });
 });
 
 test.each(['away', 'garbage', 'silent'] as const)(
@@ -109,8 +119,8 @@ test.each(['away', 'garbage', 'silent'] as const)(
     await fake.setMode(mode);
     const slurm = actions();
     expect(await slurm.endRun(7, 0, signal)).toMatchObject({ type: 'unavailable' });
-    expect(await slurm.setRequeue(7, 0, false, signal)).toMatchObject({ type: 'unavailable' });
-    expect(await slurm.lookup(7, signal)).toMatchObject({ unavailable: expect.any(String) });
+    expect(await slurm.setRequeue(7, 0, false, signal, null)).toMatchObject({ type: 'unavailable' });
+    expect(await slurm.lookup(7, signal, null)).toMatchObject({ unavailable: expect.any(String) });
     const sought = { jobId: 7, restarts: 0, since: SUBMITTED };
     expect(await slurm.lookForRestored(sought, signal)).toMatchObject({ type: 'unknown' });
     expect(await acts()).toEqual([]);
@@ -122,15 +132,24 @@ test('a command whose answer is lost is unavailable, and may be repeated', async
   await fake.setMode('deaf', 'scontrol');
   await fake.setMode('deaf', 'scancel');
   const slurm = actions();
-  expect(await slurm.setRequeue(7, 0, false, signal)).toMatchObject({ type: 'unavailable' });
-  expect(await slurm.setRequeue(7, 0, false, signal)).toEqual({ type: 'done' });
+  expect(await slurm.setRequeue(7, 0, false, signal, null)).toMatchObject({ type: 'unavailable' });
+  expect(await slurm.setRequeue(7, 0, false, signal, null)).toEqual({ type: 'done' });
   expect(await slurm.endRun(7, 0, signal)).toMatchObject({ type: 'unavailable' });
   expect(await slurm.endRun(7, 0, signal)).toEqual({ type: 'done' });
 });
 
+test('nobody waits longer for a Slurm that hangs than they said', async () => {
+  await fake.setJob(7);
+  await fake.setMode('hang');
+  const started = performance.now();
+  expect(await actions().lookup(7, signal, 100)).toMatchObject({ unavailable: expect.any(String) });
+  expect(await actions().setRequeue(7, 0, false, signal, 100)).toMatchObject({ type: 'unavailable' });
+  expect(performance.now() - started).toBeLessThan(3_000);
+});
+
 test('no number but a job id gets onto a command line', async () => {
   for (const jobId of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 40])
-    expect(await actions().lookup(jobId, signal)).toBe('absent');
+    expect(await actions().lookup(jobId, signal, null)).toBe('absent');
   expect(await fake.calls()).toEqual([]);
 });
 

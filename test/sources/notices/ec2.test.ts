@@ -126,7 +126,7 @@ test('scheduled events stand while they are active, each by itself', async () =>
   expect(await watched.word('ec2/scheduled', 3)).toEqual([]);
 });
 
-test('a scheduled event may wait until scheduled_lead before its start', async () => {
+test('a scheduled event is worth a checkpoint now, and a termination from scheduled_lead before its start', async () => {
   await using server = await new Ec2Metadata().listen();
   const hour = 3_600_000;
   const clock = new ManualClock(Date.now());
@@ -136,14 +136,17 @@ test('a scheduled event may wait until scheduled_lead before its start', async (
     ec2: { endpoint: server.url, scheduledLead: hour, pollOthers: hour },
   });
   await using watched = new Watched(config, clock);
-  expect(await watched.word('ec2/scheduled', 1)).toEqual([]);
+  const [early] = await watched.word('ec2/scheduled', 1);
+  expect(early).toMatchObject({ kind: 'rebalance', deadline: start });
   // The server's clock goes with the host's, or this would be a host whose clock is off.
   for (let passed = 0; passed < 4; passed++) {
     await clock.whenSleeping(4);
     clock.advance(hour);
     server.aheadMs += hour;
   }
-  expect(await watched.word('ec2/scheduled', 2)).toMatchObject([{ deadline: start }]);
+  const late = await watched.word('ec2/scheduled', 2);
+  expect(late).toMatchObject([{ kind: 'termination', deadline: start }]);
+  expect(late[0]?.id).not.toBe(early?.id);
 });
 
 test('an event with a part that cannot be read does not take back the others', async () => {

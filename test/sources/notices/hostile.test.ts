@@ -1,15 +1,15 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Socket } from 'node:net';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Clock } from '../../../daemon/system/ports.ts';
 import type { Notice } from '../../../daemon/vocabulary/notice.ts';
+import fc from '../../support/properties.ts';
 import { noticesConfig, Watched } from './watched.ts';
 
 const SAMPLES = 1_500;
-/** As `FC_SEED=…` to see a failure again. */
-const SEED = Number(process.env['FC_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+/** Of scheduled events, as it is by default. */
+const LEAD = noticesConfig(['ec2']).ec2.scheduledLead;
 
 /** Real time, in which nobody waits. */
 const HASTY: Clock = {
@@ -106,7 +106,7 @@ test('no answer whatever crashes a source or makes a notice that is not there', 
       )
       .map((text) => Buffer.from(text)),
   );
-  expect(await sayAll(fc.sample(answer, { numRuns: SAMPLES, seed: SEED })), `FC_SEED=${SEED}`).toEqual([]);
+  expect(await sayAll(fc.sample(answer, SAMPLES))).toEqual([]);
 });
 
 /** True answers of all of them: the babbler gives each to the wrong one as well. */
@@ -130,11 +130,13 @@ test('whatever becomes of a true answer on its way, a notice is whole', async ()
       return text.slice(0, place) + other + text.slice(place + cut);
     });
   const answer = fc.tuple(fc.constant(200), header, mangled).map((parts) => http(...parts));
-  const notices = await sayAll(fc.sample(answer, { numRuns: SAMPLES, seed: SEED }));
-  expect(notices.length, `FC_SEED=${SEED}`).toBeGreaterThan(0);
+  const notices = await sayAll(fc.sample(answer, SAMPLES));
+  expect(notices.length).toBeGreaterThan(0);
   for (const { id, kind, deadline, reason, source } of notices) {
     expect(id).toMatch(/^[0-9a-f]{16}$/);
-    expect(kind).toBe(source === 'ec2/rebalance' ? 'rebalance' : 'termination');
+    // A year that was mangled puts a scheduled event off for so long that it is no termination yet.
+    const farOff = source === 'ec2/scheduled' && deadline !== null && deadline > Date.now() + LEAD;
+    expect(kind).toBe(source === 'ec2/rebalance' || farOff ? 'rebalance' : 'termination');
     expect(deadline === null || Number.isInteger(deadline)).toBe(true);
     expect(reason).toMatch(/^[^\p{Cc}]{1,200}$/u);
   }

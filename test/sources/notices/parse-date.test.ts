@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { looksLikeDate, parseDate, parseHttpDate } from '../../../daemon/sources/notices/parse-date.ts';
+import fc from '../../support/properties.ts';
 
 const NINE = Date.UTC(2026, 0, 21, 9, 0, 43);
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readConf } from '../../../daemon/sources/slurm/conf.ts';
 import { JOB_FIELDS } from '../../../daemon/sources/slurm/job-row.ts';
@@ -6,6 +5,7 @@ import { newMark } from '../../../daemon/sources/slurm/rows.ts';
 import { readNodes } from '../../../daemon/sources/slurm/sinfo.ts';
 import { parseJob } from '../../../daemon/sources/slurm/squeue.ts';
 import { readAll } from '../../../daemon/sources/slurm/squeue-all.ts';
+import fc from '../../support/properties.ts';
 import { RELEASES, recording } from './recorded.ts';
 
 const real = RELEASES.flatMap((release) => {

@@ -22,6 +22,25 @@ test('tells the state of its node at once, then only when it changes', async () 
   expect((await w.fake.calls('sinfo')).length).toBeLessThanOrEqual(13);
 });
 
+test('nodes that start in one moment do not look in one, unless it is urgent', async () => {
+  const first = new Set<number>();
+  for (const node of ['n1', 'n2', 'n7777']) {
+    await using w = await world();
+    const began = w.clock.now();
+    w.watchNodes({ node, urgent: new AbortController().signal });
+    await w.clock.whenSleeping();
+    expect(await w.fake.calls()).toEqual([]);
+    first.add(w.clock.nextAt() - began);
+  }
+  expect(first.size).toBe(3);
+  await using w = await world();
+  const urgent = new AbortController();
+  w.watchNodes({ urgent: urgent.signal });
+  await w.clock.whenSleeping();
+  urgent.abort();
+  await expect.poll(() => w.seen.events).toHaveLength(1);
+});
+
 test('asks for each of a few other nodes, and forgets those that no longer matter', async () => {
   await using w = await world();
   await w.fake.setNode('n2', 'mixed');
@@ -54,6 +73,24 @@ test('asks for the nodes of a big job together, and seldom', async () => {
   expect(w.seen.events[21]).toMatchObject({ facts: { node: 'm7', base: 'DOWN' } });
 });
 
+test('of a big job, a node whose drain is known is asked for singly: its end is not seen a minute late', async () => {
+  await using w = await world();
+  const others = Array.from({ length: 20 }, (_, i) => `m${i}`);
+  for (const name of others) await w.fake.setNode(name, name === 'm7' ? 'mixed+drain' : 'mixed', 'fan');
+  w.watchNodes({ nodes: () => others });
+  await w.clock.run(60_000);
+  await w.fake.setNode('m7', 'mixed+drain', 'ckptd: termination notice ec2/spot, no deadline');
+  await w.clock.run(15_000);
+  expect(w.seen.events.at(-1)).toMatchObject({
+    facts: { node: 'm7', reason: expect.stringMatching(/^ckptd/) },
+  });
+  await w.fake.setNode('m7', 'mixed');
+  await w.clock.run(15_000);
+  expect(w.seen.events.at(-1)).toMatchObject({ facts: { node: 'm7', flags: [] } });
+  const tables = (await w.fake.calls('sinfo')).filter((call) => !call.includes('-n'));
+  expect(tables.length).toBeLessThanOrEqual(2);
+});
+
 test('asks the whole table whether a node that looks busy, with a new reason, is down', async () => {
   await using w = await world();
   await w.fake.setNode('n1', 'mixed');
@@ -64,6 +101,34 @@ test('asks the whole table whether a node that looks busy, with a new reason, is
   const calls = await w.fake.calls('sinfo');
   expect(calls.filter((call) => !call.includes('-n'))).toHaveLength(1);
   expect(w.seen.events).toHaveLength(2);
+});
+
+test('a reason that outlived its drain costs one table, not one a job', async () => {
+  await using w = await world();
+  await w.fake.setNode('n1', 'idle', 'kernel update');
+  w.watchNodes();
+  await w.clock.run(30_000);
+  for (let job = 0; job < 15; job++) {
+    await w.fake.setNode('n1', 'allocated', 'kernel update');
+    await w.clock.run(120_000);
+    await w.fake.setNode('n1', 'idle', 'kernel update');
+    await w.clock.run(120_000);
+  }
+  const tables = async () => (await w.fake.calls('sinfo')).filter((call) => !call.includes('-n')).length;
+  expect(await tables()).toBe(1);
+  expect(w.seen.events).toHaveLength(31);
+  // Another reason, the same one anew, and a node that does not answer are to be looked into.
+  await w.fake.setNode('n1', 'mixed', 'bad disk');
+  await w.clock.run(30_000);
+  expect(await tables()).toBe(2);
+  await w.fake.setNode('n1', 'idle');
+  await w.clock.run(30_000);
+  await w.fake.setNode('n1', 'mixed', 'bad disk');
+  await w.clock.run(30_000);
+  expect(await tables()).toBe(3);
+  await w.fake.setNode('n1', 'mixed+not_responding', 'bad disk');
+  await w.clock.run(30_000);
+  expect(await tables()).toBe(4);
 });
 
 test('a node that Slurm does not know is an error in the log, once, and no event', async () => {

@@ -168,7 +168,7 @@ describe.each(RELEASES)('Slurm %s', (release) => {
   test('the configuration', () => {
     expect(readConf(result('conf'), { node: 'n1', host: 'h' })).toMatchObject({
       type: 'conf',
-      conf: { clusterName: 'rec', spoolDir: '/var/spool/slurmd', slurmdTimeoutMs: 30_000 },
+      conf: { spoolDir: '/var/spool/slurmd', slurmdTimeoutMs: 30_000 },
     });
   });
 

@@ -34,7 +34,9 @@ export async function world(): Promise<World> {
   const exec = systemExec({ killAfterMs: 50 });
   const slurm = slurmCommands(fake.bin, 5_000);
   const signal = new AbortController().signal;
-  const common = { exec, clock, log, emit: seen.emit, signal, slurm, node: 'n1' };
+  // As if something waited for it: the first looks are made at once.
+  const urgent = AbortSignal.abort();
+  const common = { exec, clock, log, emit: seen.emit, signal, urgent, slurm, node: 'n1' };
   return {
     fake,
     clock,

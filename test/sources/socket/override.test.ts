@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readOverride } from '../../../daemon/sources/socket/override.ts';
 import type { Log } from '../../../daemon/system/ports.ts';
+import fc from '../../support/properties.ts';
 
 function read(env: Record<string, string>): { override: object; warned: string[] } {
   const warned: string[] = [];
