@@ -108,6 +108,6 @@ if (import.meta.main) {
   const slurmInclude = process.env['SLURM_INCLUDE'] ?? '/usr/include';
   const { built, left } = buildNative(join(ROOT, 'dist'), slurmInclude);
   for (const name of built)
-    console.log(`dist/${name}${name.endsWith('.so') ? ` for Slurm ${slurmRelease(slurmInclude)}` : ''}`);
+    console.log(`dist/${name}${name === 'ckptd_spank.so' ? ` for Slurm ${slurmRelease(slurmInclude)}` : ''}`);
   for (const line of left) console.log(`not built: ${line}`);
 }

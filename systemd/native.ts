@@ -4,6 +4,8 @@ import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..');
 
+const HELPER = ['ckptd-criu', 'ckptd-sockets.so'] as const;
+
 export interface Native {
   /** Files that were built, in the folder that was given. */
   readonly built: readonly string[];
@@ -12,7 +14,7 @@ export interface Native {
 }
 
 /**
- * Builds `ckptd-criu` and `ckptd_spank.so` into `out`, as far as this machine can: a C compiler, make, and for the
+ * Builds `ckptd-criu` with its library and `ckptd_spank.so` into `out`, as far as this machine can: a C compiler, make, and for the
  * plugin the headers of the cluster's very Slurm below `slurmInclude`. ckptd itself needs neither of them.
  * Throws where the compiler does not like what it is given.
  */
@@ -25,10 +27,10 @@ export function buildNative(out: string, slurmInclude: string): Native {
   make('criu', [`OUT=${out}`]);
   if (!existsSync(join(slurmInclude, 'slurm/spank.h'))) {
     const reason = `no ${slurmInclude}/slurm/spank.h here (Debian: apt install libslurm-dev; elsewhere SLURM_INCLUDE=DIR)`;
-    return { built: ['ckptd-criu'], left: [`ckptd_spank.so: ${reason}`] };
+    return { built: HELPER, left: [`ckptd_spank.so: ${reason}`] };
   }
   make('spank', [`OUT=${out}`, `SLURM_INCLUDE=${slurmInclude}`]);
-  return { built: ['ckptd-criu', 'ckptd_spank.so'], left: [] };
+  return { built: [...HELPER, 'ckptd_spank.so'], left: [] };
 }
 
 function make(folder: string, variables: readonly string[]): void {

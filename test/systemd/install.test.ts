@@ -77,8 +77,46 @@ test('elsewhere, the unit and the commands know where', () => {
   expect(readFileSync(join(root, 'usr/bin/ckptd'), 'utf8')).toContain(
     'exec /opt/ckptd/node /opt/ckptd/ckptd.mjs "$@"',
   );
+  expect(readFileSync(join(root, 'etc/ckptd/ckptd-engine.yaml.example'), 'utf8')).toContain(
+    '#helper: /opt/ckptd/ckptd-criu',
+  );
   run('uninstall', '--prefix', '/opt/ckptd');
   expect(existsSync(join(root, 'opt/ckptd'))).toBe(false);
+});
+
+describe('what is to be done next', () => {
+  test('without the engine: its file, the hooks, one unit', () => {
+    const said = run('install');
+    expect(said).toContain('ckptd check --config /etc/ckptd/ckptd.yaml');
+    expect(said).toMatch(/systemctl enable --now ckptd\n.*systemctl try-restart ckptd\n/);
+    expect(said).not.toContain('engine');
+  });
+
+  test('with it: both files, and both units, whose programs an upgrade replaces together', () => {
+    const engine = join(checkout.path, 'dist/ckptd-engine.mjs');
+    writeFileSync(engine, '');
+    try {
+      const said = run('install');
+      expect(said).toContain('cp /etc/ckptd/ckptd-engine.yaml.example /etc/ckptd/engine.yaml');
+      expect(said).toContain('cp /etc/ckptd/engine.yaml.example /etc/ckptd/ckptd.yaml');
+      expect(said).toContain('ckptd-engine check --config /etc/ckptd/engine.yaml');
+      expect(said).toMatch(
+        /enable --now ckptd-engine ckptd .*\n.*systemctl try-restart ckptd-engine ckptd\n/,
+      );
+      expect(said).toContain('Or with Cedana: set cluster_id');
+    } finally {
+      rmSync(engine);
+    }
+  });
+});
+
+test('ckptctl, which there is none of, is named nowhere', () => {
+  const grep = spawnSync(
+    'grep',
+    ['-rl', 'ckptctl', ...['systemd', 'config', 'daemon', 'hooks'].map((f) => join(REPOSITORY, f))],
+    { encoding: 'utf8' },
+  );
+  expect(grep.stdout).toBe('');
 });
 
 test('an upgrade replaces every file by another, and leaves the configuration', () => {

@@ -12,7 +12,7 @@ const isRoot = process.getuid?.() === 0;
 test("where Slurm's headers are missing, the helper is built, and what to install is said", () => {
   using out = scratch();
   const { built, left } = buildNative(out.path, join(out.path, 'nowhere'));
-  expect(built).toEqual(['ckptd-criu']);
+  expect(built).toEqual(['ckptd-criu', 'ckptd-sockets.so']);
   expect(left).toEqual([
     expect.stringMatching(/^ckptd_spank\.so: no .*spank\.h here \(Debian: apt install libslurm-dev/),
   ]);
@@ -41,14 +41,21 @@ test.skipIf(!isRoot && !process.env['CI'])(
     expect(script('install')).toContain('slurm.conf:  Prolog=/usr/lib/ckptd/hooks/prolog');
 
     const include = await slurmHeaders('trixie');
-    expect(buildNative(path('dist'), include)).toEqual({ built: ['ckptd-criu', 'ckptd_spank.so'], left: [] });
+    expect(buildNative(path('dist'), include)).toEqual({
+      built: ['ckptd-criu', 'ckptd-sockets.so', 'ckptd_spank.so'],
+      left: [],
+    });
     expect(slurmRelease(include)).toMatch(/^24\.11\.\d+$/);
     const said = script('install', '--prefix', '/opt/ckptd');
     expect(said).toContain(
       'optional /opt/ckptd/ckptd_spank.so socket=/run/ckptd-engine/api.sock hooks=/opt/ckptd/hooks',
     );
     expect(said).not.toContain('Prolog=');
-    for (const [name, mode] of [['ckptd-criu', 0o755] as const, ['ckptd_spank.so', 0o644] as const]) {
+    for (const [name, mode] of [
+      ['ckptd-criu', 0o755],
+      ['ckptd-sockets.so', 0o644],
+      ['ckptd_spank.so', 0o644],
+    ] as const) {
       const installed = path(`root/opt/ckptd/${name}`);
       expect(statSync(installed).mode & 0o7777).toBe(mode);
       expect(readFileSync(installed).equals(readFileSync(path(`dist/${name}`)))).toBe(true);

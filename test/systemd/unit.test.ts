@@ -55,6 +55,10 @@ describe('the unit', () => {
     expect(text).not.toMatch(/^(?:Requires|BindsTo|PartOf|Requisite)=/m);
   });
 
+  test('keeps a notice that was given as a file over a stop', () => {
+    expect(text).toMatch(/^RuntimeDirectoryPreserve=yes$/m);
+  });
+
   test('does not start again with a configuration that is wrong', () => {
     expect(text).toMatch(/^RestartPreventExitStatus=78$/m);
   });
