@@ -2,8 +2,8 @@
  * What the engine adds to CRIU: a checkpoint beside a bare `criu dump` of the same job, a restore beside a bare
  * `criu restore` of the same memory, the size of images, and how long a move by a drain takes.
  *
- * Bare is CRIU with the options that the engine gives it, on the same disk. Both are run in turn, and what the one
- * has written is on the disk before the other begins. The lab's shared file system is that disk, too.
+ * Bare is CRIU with the options that the engine gives it, on the same disk. Both are run in turn, and each finds the
+ * machine as the other did (level-ground.ts). The lab's shared file system is that disk, too.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,21 +11,23 @@ import type { Manifest } from '../../daemon/engine/manifest.ts';
 import { CLUSTER_ID } from '../cluster/ckptd-lab.ts';
 import { ENGINE_SOCKET, EngineLab, STORE } from '../cluster/engine-lab.ts';
 import { type LabNode, until } from '../lab/lab.ts';
-import { bareDump, bareRestore } from './bare-criu.ts';
+import { bareCopy, bareDump, bareRestore, clearBare } from './bare-criu.ts';
+import {
+  type Checkpoints,
+  type Drained,
+  type Measured,
+  MODES,
+  type Mode,
+  type Restored,
+  type Size,
+  tellCheckpoints,
+  tellDrains,
+  tellRestores,
+} from './engine-figures.ts';
 import type { CheckpointTimed } from './inside/time-checkpoint.ts';
-import type { Report, Section } from './report.ts';
-import { median, summary } from './statistics.ts';
-import { figure } from './table.ts';
+import { levelGround } from './level-ground.ts';
+import type { Section } from './report.ts';
 import { INSIDE, NODE } from './time-inside.ts';
-
-interface Size {
-  readonly what: string;
-  readonly program: string;
-  readonly megabytes: number;
-  readonly text?: boolean;
-  /** Of each kind; the disk is what takes the time. */
-  readonly dumps: number;
-}
 
 const SIZES: readonly Size[] = [
   { what: 'a shell, 1 MB', program: 'count.sh', megabytes: 1, dumps: 5 },
@@ -51,7 +53,7 @@ export const engine: Section = {
       const found = await measure(cluster, size);
       measured.push(found);
       report.say(
-        `${size.what}: ${size.dumps} bare dumps and ${2 * size.dumps} checkpoints, ${RESTORES} restores of each kind`,
+        `${size.what}: ${3 * size.dumps} bare dumps and as many checkpoints, ${RESTORES} restores of each kind`,
       );
     }
     const fresh = await freshStarts(cluster);
@@ -60,28 +62,6 @@ export const engine: Section = {
     tellDrains(report, await drains(cluster));
   },
 };
-
-interface Checkpoints {
-  readonly readyMs: number[];
-  readonly frozenMs: number[];
-  storedMb: number;
-}
-
-interface Restored {
-  /** From slurmd's launch of the job: until its images are unpacked, and until it runs. */
-  readonly plannedMs: number;
-  readonly runsMs: number;
-}
-
-interface Measured {
-  readonly size: Size;
-  readonly bareMs: number[];
-  readonly bareFrozenMs: number[];
-  readonly none: Checkpoints;
-  readonly zstd: Checkpoints;
-  readonly bareRestoreMs: number[];
-  readonly restored: Restored[];
-}
 
 async function measure(cluster: EngineLab, size: Size): Promise<Measured> {
   const { lab } = cluster;
@@ -95,47 +75,64 @@ async function measure(cluster: EngineLab, size: Size): Promise<Measured> {
   const found: Measured = {
     size,
     bareMs: [],
+    byHandMs: [],
     bareFrozenMs: [],
-    none: { readyMs: [], frozenMs: [], storedMb: 0 },
-    zstd: { readyMs: [], frozenMs: [], storedMb: 0 },
+    by: { none: nothing(), moved: nothing(), zstd: nothing() },
     bareRestoreMs: [],
     restored: [],
   };
-  for (const compress of ['none', 'zstd'] as const) {
-    await setCompression(cluster, compress);
+  const level = () => levelGround(node, size.megabytes);
+  for (const mode of MODES) {
+    await setMode(cluster, mode);
     for (let dump = 0; dump < size.dumps; dump++) {
-      if (compress === 'none') {
-        const bare = await bareDump(node, pid, BARE);
-        found.bareMs.push(bare.wallMs);
-        found.bareFrozenMs.push(bare.frozenMs);
-      }
-      await node.run('sync', { timeoutMs: 300_000 });
-      await engineDump(cluster, node, id, found[compress]);
+      await clearBare(node, BARE);
+      await level();
+      const bare = await bareDump(node, pid, BARE);
+      found.bareMs.push(bare.wallMs);
+      found.byHandMs.push(bare.wallMs + (await bareCopy(node, BARE, '/shared/bare')));
+      found.bareFrozenMs.push(bare.frozenMs);
+      await level();
+      await engineDump(cluster, node, id, found.by[mode]);
     }
   }
-  const rollBack = await dumpAtRest(cluster, { node, id, pid });
-  for (let restore = 1; restore <= RESTORES; restore++)
+  const rollBack = await dumpAtRest({ node, id, pid });
+  for (let restore = 1; restore <= RESTORES; restore++) {
+    await level();
     found.restored.push(await moveOnce(cluster, id, restore));
+  }
   await lab.ctl.run(['scancel', `${id}`]);
   await lab.waitForJob(id, 'CANCELLED');
   await rollBack();
-  for (let restore = 1; restore <= RESTORES; restore++)
+  for (let restore = 1; restore <= RESTORES; restore++) {
+    await level();
     found.bareRestoreMs.push(await bareRestore(node, BARE));
+  }
   return found;
 }
 
-/** A bare dump while the job stands still; returns what gives its files the size again that CRIU looks for. */
-async function dumpAtRest(
-  { lab }: EngineLab,
-  { node, id, pid }: { node: LabNode; id: number; pid: number },
-): Promise<() => Promise<unknown>> {
-  await lab.ctl.run(['scontrol', 'suspend', `${id}`]);
+const nothing = (): Checkpoints => ({ readyMs: [], frozenMs: [], storedMb: 0 });
+
+/**
+ * A bare dump while the job stands still; returns what gives its files the size again that CRIU looks for. Stopped by
+ * hand: two seconds after `scontrol suspend` Slurm freezes the cgroup, and CRIU waits for ever for what it stops there.
+ */
+async function dumpAtRest({
+  node,
+  id,
+  pid,
+}: {
+  node: LabNode;
+  id: number;
+  pid: number;
+}): Promise<() => Promise<unknown>> {
+  await node.run(['kill', '-STOP', `${pid}`]);
   await until(async () => (await node.run(['ps', '-o', 'stat=', '-p', `${pid}`])).stdout.startsWith('T'), {
     what: 'the job to stand still',
   });
+  await clearBare(node, BARE);
   await bareDump(node, pid, BARE);
   const { stdout } = await node.run(`stat -c 'truncate -s %s %n' /shared/*-${id}`);
-  await lab.ctl.run(['scontrol', 'resume', `${id}`]);
+  await node.run(['kill', '-CONT', `${pid}`]);
   return () => node.run(stdout);
 }
 
@@ -145,9 +142,13 @@ async function batchPid(node: LabNode, id: number): Promise<number> {
   return Number(row.find(([, , step, task]) => step === 'batch' && task === '0')?.[0]);
 }
 
-async function setCompression(cluster: EngineLab, compress: 'none' | 'zstd'): Promise<void> {
+async function setMode(cluster: EngineLab, mode: Mode): Promise<void> {
   for (const node of cluster.lab.nodes) {
-    await node.run(`sed -i '/^compress:/d' /etc/ckptd/engine.yaml && echo 'compress: ${compress}' >>/etc/ckptd/engine.yaml
+    const keys = [`compress: ${mode === 'zstd' ? 'zstd' : 'none'}`];
+    // A mount of its own would be another file system to link(2).
+    if (mode === 'moved') keys.push(`work_dir: /shared/work-${node.name}`);
+    await node.run(`sed -i '/^compress:/d;/^work_dir:/d' /etc/ckptd/engine.yaml
+      printf '%s\\n' ${keys.map((key) => `'${key}'`).join(' ')} >>/etc/ckptd/engine.yaml
       systemctl restart ckptd-engine`);
   }
 }
@@ -235,12 +236,6 @@ async function freshStarts(cluster: EngineLab): Promise<number[]> {
   return found;
 }
 
-interface Drained {
-  /** From the administrator's command to the job running on elsewhere, and how long it stood still of that. */
-  readonly movedMs: number;
-  readonly stillMs: number;
-}
-
 async function drains(cluster: EngineLab): Promise<Drained[]> {
   const { lab } = cluster;
   const id = await cluster.running('count.sh');
@@ -256,85 +251,4 @@ async function drains(cluster: EngineLab): Promise<Drained[]> {
   }
   await writeFile(join(lab.shared, `finish-${id}`), '');
   return found;
-}
-
-const half = (samples: readonly number[]): string => figure(median(samples));
-
-function tellCheckpoints(report: Report, all: readonly Measured[]): void {
-  report.say(
-    'From the call to the published checkpoint, beside `criu dump` from its start to its end; medians.',
-  );
-  report.table(
-    ['ms', 'criu dump', 'engine, as it is', '×', 'engine, zstd', '×', 'frozen: criu', 'engine', '×'],
-    all.map(({ size, bareMs, bareFrozenMs, none, zstd }) => {
-      const [bare, frozen] = [median(bareMs), median(bareFrozenMs)];
-      const engineFrozen = median([...none.frozenMs, ...zstd.frozenMs]);
-      const [plain, packed] = [median(none.readyMs), median(zstd.readyMs)];
-      const figures = [
-        bare,
-        plain,
-        plain / bare,
-        packed,
-        packed / bare,
-        frozen,
-        engineFrozen,
-        engineFrozen / frozen,
-      ];
-      return [size.what, ...figures.map(figure)];
-    }),
-  );
-  report.table(
-    ['images, MB', 'as they are', 'zstd', 'of it'],
-    all.map(({ size, none, zstd }) => [
-      size.what,
-      figure(none.storedMb),
-      figure(zstd.storedMb),
-      `${figure((zstd.storedMb / none.storedMb) * 100)} %`,
-    ]),
-  );
-  for (const { size, bareMs, bareFrozenMs, none, zstd } of all) {
-    const ratio = Math.min(median(none.readyMs), median(zstd.readyMs)) / median(bareMs);
-    report.goal(`checkpoint of ${size.what}, of a bare criu dump's time`, ratio, { atMost: 1.15 }, 'times');
-    const frozen = median([...none.frozenMs, ...zstd.frozenMs]) / median(bareFrozenMs);
-    report.goal(`frozen, ${size.what}, of a bare criu dump's`, frozen, { atMost: 1.05 }, 'times');
-  }
-}
-
-function tellRestores(report: Report, all: readonly Measured[], fresh: readonly number[]): void {
-  report.say(
-    `\nFrom slurmd's launch of the job to the job running on. A job that begins anew needs ${half(fresh)} ms for that, which\n` +
-      'is Slurm itself. Images by zstd; medians.',
-  );
-  report.table(
-    ['ms', 'criu restore', 'engine', 'of it until unpacked', 'without Slurm', '×'],
-    all.map(({ size, bareRestoreMs, restored }) => {
-      const bare = median(bareRestoreMs);
-      const runs = median(restored.map(({ runsMs }) => runsMs));
-      const own = runs - median(fresh);
-      const planned = median(restored.map(({ plannedMs }) => plannedMs));
-      return [size.what, ...[bare, runs, planned, own, own / bare].map(figure)];
-    }),
-  );
-  for (const { size, bareRestoreMs, restored } of all) {
-    const own = median(restored.map(({ runsMs }) => runsMs)) - median(fresh);
-    const ratio = own / median(bareRestoreMs);
-    report.goal(`restore of ${size.what}, of a bare criu restore's time`, ratio, { atMost: 1.15 }, 'times');
-  }
-}
-
-function tellDrains(report: Report, all: readonly Drained[]): void {
-  report.say(
-    '\nFrom the drain of its node to the job running on elsewhere; poll_node 1 s (15 s as it ships).',
-  );
-  const rows: [string, number[]][] = [
-    ['drain to running again', all.map(({ movedMs }) => movedMs / 1000)],
-    ['  of it the job stood still', all.map(({ stillMs }) => stillMs / 1000)],
-  ];
-  report.table(
-    ['s', 'drains', 'best', 'median', 'worst'],
-    rows.map(([what, seconds]) => {
-      const s = summary(seconds);
-      return [what, `${s.count}`, ...[s.best, s.median, s.worst].map(figure)];
-    }),
-  );
 }

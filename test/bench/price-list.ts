@@ -8,7 +8,10 @@ const COMMANDS: readonly (readonly [what: string, command: string])[] = [
   ['scontrol ping (an empty RPC)', 'scontrol ping'],
   ["ckptd's look at its node", "sinfo --all -h -n n1 -O 'NodeList:|,StateComplete:|,Reason:'"],
   ["ckptd's look at a job", 'squeue --local --all --noconvert -h -t all -j 1 -O JobID,State,NodeList,Name'],
-  ["ckptd's reconcile, every 30 min", 'squeue --local --all -h -w n1 -O JobID,RestartCnt,State'],
+  [
+    "ckptd's reconcile where sockets cannot be read",
+    'squeue --local --all -h -w n1 -O JobID,RestartCnt,State',
+  ],
   ["ckptd's start", 'scontrol show config'],
   ['squeue -w n1', 'squeue -w n1'],
   ['scontrol show node n1', 'scontrol show node n1'],
