@@ -1,23 +1,28 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { HistoryLine } from '../../daemon/journal/entries.ts';
 import { openJournal } from '../../daemon/journal/journal.ts';
 import type { Log } from '../../daemon/system/ports.ts';
 import type { Entry } from '../support/cedana/entry.ts';
 import type { Rig } from './rig.ts';
 import { type JobPlan, type Scenario, staysDrained } from './scenario.ts';
 
+/** A deadline that leaves a guard some seconds at most, of which each try takes two commands. */
+const CLOSE_DEADLINE_MS = 10_000;
+
 /** All that is wrong at the end of a run, one sentence each. */
 export function verdict(story: Scenario, rig: Rig): string[] {
+  const { wrong, history } = journalVerdict(story, rig);
   return [
     ...rig.daemon.crashes,
     ...rig.api.violations.map((violation) => `the API's contract: ${violation}`),
-    ...story.jobs.flatMap((job) => jobVerdict(story, rig, job)),
+    ...story.jobs.flatMap((job) => jobVerdict(story, rig, job, history)),
     ...drainVerdict(story, rig),
-    ...journalVerdict(story, rig),
+    ...wrong,
   ];
 }
 
-function jobVerdict(story: Scenario, rig: Rig, plan: JobPlan): string[] {
+function jobVerdict(story: Scenario, rig: Rig, plan: JobPlan, history: readonly HistoryLine[]): string[] {
   const { jobId } = plan;
   const wrong: string[] = [];
   const restores = rig.restored.filter((run) => run.jobId === jobId);
@@ -27,10 +32,9 @@ function jobVerdict(story: Scenario, rig: Rig, plan: JobPlan): string[] {
   for (const { requeue } of restores) {
     // Slurm may bring back nothing beside the new job; the engine's own requeue needs what the user set.
     const wanted = story.sourceJob === 'leave' && plan.requeue;
-    // A slurmctld that is away for long may leave the guard out.
-    if (requeue !== wanted && story.slurmAway === null) {
-      wrong.push(`job ${jobId} had Requeue=${Number(requeue)} when it was restored`);
-    }
+    const told = history.some((line) => line.kind === 'guard-failed' && line.jobId === jobId);
+    if (requeue === wanted || (mayGoUnguarded(story) && told)) continue;
+    wrong.push(`job ${jobId} had Requeue=${Number(requeue)} when it was restored`);
   }
   if (restores.length === 0) {
     if (staysDrained(story)) wrong.push(`the restore of job ${jobId} is lost`);
@@ -45,6 +49,15 @@ function jobVerdict(story: Scenario, rig: Rig, plan: JobPlan): string[] {
     wrong.push(`the old run of job ${jobId} is ${now.state}`);
   }
   return wrong;
+}
+
+/**
+ * A slurmctld that is away for long may leave the guard out, and so may a deadline that leaves no time for a Slurm
+ * that answers late, as where these daemons take the cores from each other: never without a word.
+ */
+function mayGoUnguarded({ cause, slurmAway }: Scenario): boolean {
+  const deadlineMs = cause.type === 'drain' ? null : cause.deadlineMs;
+  return slurmAway !== null || (deadlineMs !== null && deadlineMs <= CLOSE_DEADLINE_MS);
 }
 
 /** Restores of a run that reached the API after one that was carried out. */
@@ -82,7 +95,10 @@ function drainVerdict({ cause, lift, ...story }: Scenario, { cluster, api }: Rig
   return wrong;
 }
 
-function journalVerdict(story: Scenario, { stateDir }: Rig): string[] {
+function journalVerdict(
+  story: Scenario,
+  { stateDir }: Rig,
+): { readonly wrong: readonly string[]; readonly history: readonly HistoryLine[] } {
   const wrong: string[] = [];
   const say = (_fields: object, message: string) => void wrong.push(`the journal: ${message}`);
   const log: Log = { debug: () => {}, info: () => {}, warn: say, error: say, fatal: say };
@@ -98,7 +114,8 @@ function journalVerdict(story: Scenario, { stateDir }: Rig): string[] {
   const standing = state?.notices.size ?? 0;
   const wanted = story.cause.type !== 'drain' && staysDrained(story);
   if (standing > 0 !== wanted) wrong.push(`${standing} notices stand`);
-  for (const { kind, message } of journal.history({ limit: 10_000 })) {
+  const history = journal.history({ limit: 10_000 });
+  for (const { kind, message } of history) {
     if (['job-lost', 'source-remains'].includes(kind)) wrong.push(`history says ${kind}: ${message}`);
   }
   journal.close();
@@ -106,5 +123,5 @@ function journalVerdict(story: Scenario, { stateDir }: Rig): string[] {
   const [check] = db.prepare('PRAGMA integrity_check').all();
   if (check?.['integrity_check'] !== 'ok') wrong.push(`the journal is damaged: ${JSON.stringify(check)}`);
   db.close();
-  return wrong;
+  return { wrong, history };
 }
