@@ -5,7 +5,7 @@ import { Lab, type LabNode, type LabOptions, until } from '../lab/lab.ts';
 import type { Entry } from '../support/cedana/entry.ts';
 import { StandIn } from '../support/cedana/stand-in.ts';
 import { ask } from './ask.ts';
-import { staged } from './stage.ts';
+import { installed } from './stage.ts';
 
 export const CLUSTER_ID = '0b7e1d3c-5a52-4c54-9c1e-3d0d6e3f2a10';
 
@@ -44,7 +44,7 @@ export class CkptdLab implements AsyncDisposable {
   /** Resolves when ckptd is up on every compute node. */
   static async start(options: CkptdLabOptions = {}): Promise<CkptdLab> {
     await using resources = new AsyncDisposableStack();
-    const stage = await staged(resources);
+    const { stage } = await installed(resources);
     const hooks = options.hooks ?? true;
     const lab = resources.use(
       await Lab.start({

@@ -28,11 +28,14 @@ describe('with nobody acting', () => {
   test('a job whose node falls silent runs again from its last heartbeat', async () => {
     const { lab } = cluster;
     const id = await cluster.running('processes.py');
-    await cluster.newCheckpoint(n2, id);
+    const first = await cluster.newCheckpoint(n2, id);
+    await cluster.newCheckpoint(n2, id, [first]);
     await cluster.counts(id, 5);
     await n1.crash();
+    const last = (await cluster.ready(n2, id)).at(-1);
     try {
       await cluster.moved(id, 'n1', 1, 90_000);
+      expect(await cluster.log(n2, 'ckptd-engine')).toContain(`job ${id} goes on from checkpoint ${last}`);
       await cluster.finish(id, 'FAILED');
       const output = await cluster.counted(id);
       expect(output).toEqual({ starts: ['n1'], count: output.count, last: output.count, problems: [] });
@@ -46,6 +49,7 @@ describe('with nobody acting', () => {
   test('a job goes on while slurmctld is dead, and is saved and moved when it is back', async () => {
     const { lab } = cluster;
     const id = await cluster.running('processes.py');
+    const unknown = await cluster.running('count.sh', { options: ['--no-ckpt'] });
     // What slurmctld has not saved it does not know again, and gives the id to another job.
     const saved = 'stat -c %.9Y /var/lib/slurm/slurmctld/job_state';
     const since = Number((await lab.ctl.run('date +%s.%N')).stdout);
@@ -53,18 +57,22 @@ describe('with nobody acting', () => {
       what: 'slurmctld to save the job',
       timeoutMs: 30_000,
     });
+    await cluster.newCheckpoint(n1, id);
     await lab.ctl.run('systemctl kill --signal=KILL slurmctld');
     try {
       await cluster.counts(id, 20);
-      const { status, text } = await cluster.askCheckpoint(n1, id);
+      // Slurm has told the engine of the one, for its heartbeat, and never of the other.
+      await cluster.checkpoint(n1, id);
+      const { status, text } = await cluster.askCheckpoint(n1, unknown);
       expect({ status, message: JSON.parse(text).message }).toEqual({
         status: 500,
-        message: expect.stringContaining(`Slurm cannot be asked about job ${id}`),
+        message: expect.stringContaining(`Slurm cannot be asked about job ${unknown}`),
       });
     } finally {
       await lab.ctl.run('systemctl reset-failed slurmctld; systemctl start slurmctld');
     }
     await lab.waitForJob(id, 'RUNNING');
+    await cluster.finish(unknown);
     await cluster.newCheckpoint(n1, id, await cluster.ready(n1, id), 60_000);
     await cluster.moveAway(n1, [id]);
     await cluster.finish(id, 'FAILED');
@@ -174,16 +182,85 @@ async function told(id: number, why: RegExp): Promise<void> {
   expect(await lab.nodeState(node)).not.toContain('DRAIN');
 }
 
+/** Lines of its output that the job did not write. */
+const toldItsUser = (output: string): string[] =>
+  output.split('\n').filter((line) => /ckptd|slurmstepd/.test(line));
+
+/** Requeues a job that runs, and waits until it counts in its next run. */
+async function again(id: number): Promise<void> {
+  const next = Number((await cluster.lab.job(id))['Restarts']) + 1;
+  await requeued([id]);
+  const runs = async () => {
+    const { JobState, Restarts } = await cluster.lab.job(id);
+    // A job that is still completing is held once more when it is done.
+    if (JobState === 'PENDING') await release([id]);
+    return JobState === 'RUNNING' && Restarts === `${next}`;
+  };
+  await until(runs, {
+    what: `restart ${next} of job ${id}`,
+    timeoutMs: 60_000,
+    everyMs: 1_000,
+    details: async () => `${JSON.stringify(await cluster.lab.job(id))}\n${await cluster.told()}`,
+  });
+  await cluster.counts(id);
+}
+
 describe('a job starts from its beginning, with an error that says why, and its node is not drained,', () => {
   afterAll(() => cluster.clear());
 
   test('where the engine is not there', async () => {
     const [job] = await checkpointed(1);
-    await requeued([job!.id]);
+    const { id } = job!;
+    const line = `ckptd: job ${id} (restart 1) starts from the beginning: nobody answers at ${ENGINE_SOCKET}: No such file or directory`;
+    await requeued([id]);
     for (const node of [n1, n2]) await node.run('systemctl stop ckptd-engine');
     try {
-      await release([job!.id]);
-      await startedAnew(job!.id, /without a look for a checkpoint: nobody answers/);
+      await release([id]);
+      await startedAnew(id, /Checkpoints were not looked for/);
+    } finally {
+      for (const node of [n1, n2]) await startDaemon(node, 'ckptd-engine');
+    }
+    const node = await cluster.counting(id);
+    // The line of an admin is in the system's log, too: not every cluster has a SlurmdLogFile.
+    expect((await node.run('journalctl --no-pager -o cat -t ckptd-spank')).stdout.split('\n')).toContain(
+      `${line}. Checkpoints were not looked for, and older ones are not used any more, since this run overwrites its files. For those to come: systemctl start ckptd-engine on ${node.name}`,
+    );
+    expect(toldItsUser(await cluster.output(id))).toEqual([line]);
+
+    // What it has overwritten it is never put back to, with its engine there again.
+    await until(
+      async () => (await node.journal('ckptd-engine')).includes(`job ${id} began anew as restart 1`),
+      {
+        what: 'the engine to hear of it',
+      },
+    );
+    await again(id);
+    const anew = await cluster.output(id);
+    expect(toldItsUser(anew)).toEqual([]);
+    expect(counted(anew)).toMatchObject({ starts: [expect.any(String)], problems: [] });
+
+    // And what is taken from now on brings it back.
+    await cluster.checkpoint(await cluster.counting(id), id);
+    await again(id);
+    await cluster.counts(id, 5);
+    await cluster.finish(id);
+    const output = await cluster.counted(id);
+    expect(output).toEqual({
+      starts: [expect.any(String)],
+      count: output.count,
+      last: output.count,
+      problems: [],
+    });
+  });
+
+  test('and a first run, which has nothing to lose, is not held up', async () => {
+    for (const node of [n1, n2]) await node.run('systemctl stop ckptd-engine');
+    try {
+      const id = await cluster.submit('#!/bin/bash\necho here\n');
+      const { StartTime, EndTime } = await cluster.lab.waitForJob(id, 'COMPLETED');
+      // An engine that is away was given ten seconds.
+      expect(Date.parse(EndTime!) - Date.parse(StartTime!)).toBeLessThan(7_000);
+      expect(await cluster.output(id)).toBe('here\n');
     } finally {
       for (const node of [n1, n2]) await startDaemon(node, 'ckptd-engine');
     }
@@ -200,7 +277,12 @@ describe('a job starts from its beginning, with an error that says why, and its 
     }
     try {
       await release([job!.id]);
-      await startedAnew(job!.id, /ckptd: job \d+ starts from the beginning/);
+      await startedAnew(job!.id, /ckptd: job \d+ \(restart 1\) starts from the beginning/);
+      expect(toldItsUser(await cluster.output(job!.id))).toEqual([
+        expect.stringMatching(
+          `^ckptd: job ${job!.id} \\(restart 1\\) starts from the beginning: the head of the answer is too long$`,
+        ),
+      ]);
     } finally {
       for (const node of [n1, n2]) {
         await node.run(`systemctl stop nonsense; rm -f ${ENGINE_SOCKET}`);
@@ -211,6 +293,8 @@ describe('a job starts from its beginning, with an error that says why, and its 
 
   describe('where its checkpoint', () => {
     const biggest = '"$(ls -S images/* | head -1)"';
+    /** Those that the store can read, and the engine then not use: what it cannot read is no checkpoint to it. */
+    const READ = /wrong byte|lacks an image|another CRIU|CPU/;
     const CASES: readonly (readonly [what: string, damage: string, why: RegExp])[] = [
       ['has a wrong byte', `printf x | dd of=${biggest} bs=1 seek=2000 conv=notrunc`, /image|checksum/],
       ['lacks an image', `rm ${biggest}`, /image|missing/],
@@ -243,9 +327,11 @@ describe('a job starts from its beginning, with an error that says why, and its 
       await release(ids);
     });
 
-    test.each(CASES.map(([what, , why], at) => ({ what, why, at })))('$what', async ({ why, at }) => {
+    test.each(CASES.map(([what, , why], at) => ({ what, why, at })))('$what', async ({ what, why, at }) => {
       const { id } = jobs[at]!;
       await startedAnew(id, why);
+      const line = expect.stringMatching(`^ckptd: job ${id} \\(restart 1\\) starts from the beginning: .`);
+      expect(toldItsUser(await cluster.output(id))).toEqual(READ.test(what) ? [line] : []);
     });
   });
 });
@@ -323,5 +409,99 @@ describe('nobody gets at what is not theirs', () => {
     expect((await asAlice(`ls ${STORE}`)).stderr).toContain('Permission denied');
     const asked = await asAlice(`curl -sS --unix-socket ${ENGINE_SOCKET} http://local/v2/user`);
     expect(asked).toMatchObject({ exitCode: 7, stderr: expect.stringMatching(/permission denied|connect/i) });
+  });
+});
+
+/** Counts, with a socket that listens at NAME; with HIDDEN, it was bound where a file system of the job's own lay. */
+const LISTENS = `#!/usr/bin/python3
+import ctypes, os, socket
+name, job = os.environ["NAME"], os.environ["SLURM_JOB_ID"]
+name = name.replace("ID", job)
+if os.environ.get("HIDDEN"):
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        uid, gid, libc = os.getuid(), os.getgid(), ctypes.CDLL(None, use_errno=True)
+        assert libc.unshare(0x10000000 | 0x20000) == 0, os.strerror(ctypes.get_errno())
+        for map, text in ("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1"):
+            open("/proc/self/" + map, "w").write(text)
+        assert libc.mount(b"none", b"/", None, 0x44000, None) == 0
+        assert libc.mount(b"tmpfs", os.path.dirname(name).encode(), b"tmpfs", 0, None) == 0
+        bound = socket.socket(socket.AF_UNIX)
+        bound.bind(name)
+        bound.listen()
+        socket.send_fds(theirs, [b"x"], [bound.fileno()])
+        os._exit(0)
+    server = socket.socket(fileno=socket.recv_fds(ours, 1, 1)[1][0])
+    os.wait()
+    ours.close()
+    theirs.close()
+else:
+    os.makedirs(os.path.dirname(name), exist_ok=True)
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(name)
+    server.listen()
+print("start on " + os.environ["SLURMD_NODENAME"], flush=True)
+server.settimeout(0.1)
+i = 0
+while not os.path.exists("/shared/finish-" + job):
+    i += 1
+    print(f"i={i}", flush=True)
+    try:
+        server.accept()[0].close()
+    except TimeoutError:
+        pass
+print(f"last={i}", flush=True)
+`;
+
+describe('nobody gets at what is not theirs by the name of a socket:', () => {
+  afterAll(() => cluster.clear());
+  const options = ['--no-ckpt'];
+  const serve = (node: LabNode, unit: string, user: string, name: string) =>
+    node.run(
+      `systemd-run --quiet --unit=${unit} --uid=${user} python3 -c 'import os, socket, time
+s = socket.socket(socket.AF_UNIX); s.bind("${name}"); os.chmod("${name}", 0o600); s.listen(); time.sleep(9999)'
+      until test -S ${name}; do sleep 0.1; done; stat -c '%i %U %a' ${name}`,
+    );
+
+  test("a job that says it has root's is not saved, and runs on", async () => {
+    const name = '/run/roots/api.sock';
+    for (const node of [n1, n2]) {
+      await node.run('mkdir -p /run/roots');
+      await serve(node, 'roots', 'root', name);
+    }
+    const id = await cluster.submit(LISTENS, { options, env: { NAME: name, HIDDEN: '1' } });
+    const node = await cluster.counting(id);
+    expect((await cluster.askCheckpoint(node, id)).status).toBe(200);
+    await told(id, /may not have the socket \W*\/run\/roots\/api\.sock.*no permission/);
+    expect(await cluster.ready(node, id)).toEqual([]);
+    await cluster.counts(id);
+  });
+
+  test('a job has its own again, and not one that is a stranger’s by then', async () => {
+    const env = { NAME: '/tmp/job-ID/s' };
+    const id = await cluster.submit(LISTENS, { options, env });
+    const name = `/tmp/job-${id}/s`;
+    for (const node of [n1, n2]) await node.run(`mkdir -p /tmp/job-${id}`, { user: 'alice' });
+    await cluster.checkpoint(await cluster.counting(id), id);
+    await again(id);
+    const node = cluster.lab.node((await cluster.lab.job(id))['BatchHost']!);
+    expect((await node.run(`stat -c '%U %G %F' ${name}`)).stdout).toBe('alice alice socket\n');
+    await node.run(`python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect("${name}")'`, {
+      user: 'alice',
+    });
+    expect(await cluster.counted(id)).toMatchObject({ starts: [expect.anything()], problems: [] });
+
+    await cluster.checkpoint(node, id);
+    await requeued([id]);
+    const theirs: string[] = [];
+    for (const each of [n1, n2]) {
+      await each.run(`rm -rf /tmp/job-${id}`, { user: 'alice' });
+      await each.run(`mkdir /tmp/job-${id}`, { user: 'bob' });
+      theirs.push((await serve(each, `bobs-${id}`, 'bob', name)).stdout);
+    }
+    await release([id]);
+    await told(id, /may not have the socket \W*\/tmp\/job-\d+\/s.*no permission/);
+    for (const [at, each] of [n1, n2].entries())
+      expect((await each.run(`stat -c '%i %U %a' ${name}`)).stdout).toBe(theirs[at]);
   });
 });

@@ -6,7 +6,7 @@ import { cgroupConf } from '../lab/slurm-conf.ts';
 import { type Answer, ask } from './ask.ts';
 import { askDaemon, CLUSTER_ID, startDaemon, waitUntilWatched } from './ckptd-lab.ts';
 import { type Counted, counted } from './output.ts';
-import { compiled, installNative, staged } from './stage.ts';
+import { installed } from './stage.ts';
 
 /** The programs of test/jobs. */
 export type Program =
@@ -60,8 +60,7 @@ export class EngineLab implements AsyncDisposable {
   /** Resolves when both programs are up on every compute node. */
   static async start(options: EngineLabOptions = {}): Promise<EngineLab> {
     await using resources = new AsyncDisposableStack();
-    const [stage, programs] = [await staged(resources), await compiled(resources)];
-    await installNative(stage, programs);
+    const { stage, jobs } = await installed(resources);
     const lab = resources.use(
       await Lab.start({
         nodeConf: 'CPUs=16 RealMemory=16000',
@@ -75,9 +74,9 @@ export class EngineLab implements AsyncDisposable {
       }),
     );
     await mkdir(join(lab.shared, 'ckpt'), { mode: 0o700 });
-    await cp(programs.jobs, join(lab.shared, 'jobs'), { recursive: true });
-    const jobs = await readdir(programs.jobs);
-    for (const program of ['', ...jobs]) await chmod(join(lab.shared, 'jobs', program), 0o755);
+    await cp(jobs, join(lab.shared, 'jobs'), { recursive: true });
+    for (const program of ['', ...(await readdir(jobs))])
+      await chmod(join(lab.shared, 'jobs', program), 0o755);
     await Promise.all(lab.nodes.map((node) => startBoth(node)));
     return new EngineLab(lab, resources.move());
   }
@@ -248,7 +247,9 @@ export class EngineLab implements AsyncDisposable {
         async () => JSON.stringify((await askDaemon(node, '/v1/jobs')).body).includes('"jobs":[]'),
         {
           what: `ckptd on ${node.name} to have forgotten the jobs of the last test`,
-          timeoutMs: 30_000,
+          // A heartbeat that fell due as its job ended is asked for again for 40 s: a 404 may mean "not yet".
+          timeoutMs: 60_000,
+          details: async () => JSON.stringify((await askDaemon(node, '/v1/jobs')).body),
         },
       );
       await this.knowsNoDrain(node, node.name);

@@ -148,7 +148,7 @@ describe('a restored job', () => {
     await cluster.moveAway(n1, [id]);
     // Of a batch job Slurm stops the task itself, and its children wait for it.
     const task = async () => (await n2.run('ps -o stat= -p "$(pgrep -o -u alice -f processes.py)"')).stdout;
-    expect(await task()).toMatch(/^S/);
+    expect(await task()).toMatch(/^[RSD]/);
     await lab.ctl.run(['scontrol', 'suspend', `${id}`]);
     await lab.waitForJob(id, 'SUSPENDED');
     await until(async () => (await task()).startsWith('T'), { what: 'the job to stand still' });
@@ -168,6 +168,7 @@ describe('a restored job', () => {
     };
     await until(async () => (await rss()) >= 200, { what: 'sstat to see 200 MB', timeoutMs: 20_000 });
     await cluster.finish(id, 'FAILED');
+    expect(await cluster.counted(id)).toMatchObject({ starts: ['n1'], problems: [] });
   });
 
   test('runs steps of its own', async () => {

@@ -14,7 +14,11 @@ beforeAll(async () => {
 });
 afterAll(() => cluster?.[Symbol.asyncDispose]());
 
-test('a job of many processes is moved twenty times in a row under heartbeats, its output exact', async () => {
+// Twenty of twenty: a second try would hide the one.
+test('a job of many processes is moved twenty times in a row under heartbeats, its output exact', {
+  retry: 0,
+  timeout: 400_000,
+}, async () => {
   const { lab } = cluster;
   const id = await cluster.running('processes.py');
   for (let move = 1; move <= MOVES; move++) {
@@ -28,4 +32,4 @@ test('a job of many processes is moved twenty times in a row under heartbeats, i
   expect(job).toMatchObject({ ExitCode: '6:0', Restarts: `${MOVES}` });
   const output = await cluster.counted(id);
   expect(output).toEqual({ starts: ['n1'], count: output.count, last: output.count, problems: [] });
-}, 400_000);
+});

@@ -44,7 +44,11 @@ export class Slurm {
   /** Fields of a job, or of an array's task (`8_1`), as `scontrol show job` names them, e.g. JobState, Restarts. */
   async job(id: number | string): Promise<Record<string, string>> {
     const shown = await this.#ctl.run(['scontrol', '--oneliner', 'show', 'job', `${id}`]);
-    const records = shown.stdout.trim().split('\n').map(fieldsOf);
+    // A name or a comment may hold newlines.
+    const records = shown.stdout
+      .trim()
+      .split(/\n(?=JobId=)/)
+      .map(fieldsOf);
     // An array goes by the id of one of its tasks, and shows them all.
     return records.find((record) => record['JobId'] === `${id}`) ?? records.at(-1)!;
   }
@@ -74,9 +78,9 @@ export class Slurm {
     return last;
   }
 
-  /** A node's base state and flags, e.g. `['IDLE', 'DRAIN']`. */
+  /** A node's base state and flags, e.g. `['IDLE', 'DRAIN']`; by the whole table, since one node's record may be old. */
   async nodeState(node: string): Promise<string[]> {
-    const shown = await this.#ctl.run(['sinfo', '-h', '-n', node, '-O', 'NodeList:|,StateComplete:|']);
+    const shown = await this.#ctl.run(['sinfo', '-h', '-N', '-O', 'NodeList:|,StateComplete:|']);
     const row = shown.stdout.split('\n').map((line) => line.split('|'));
     return (
       row
