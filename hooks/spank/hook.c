@@ -15,8 +15,6 @@
 #include "descriptors.h"
 #include "engine-client.h"
 
-#define HOOK_MS 1000
-
 __attribute__((noreturn)) static void become_hook(const char *path)
 {
 	char *const argv[] = {(char *)path, NULL};
@@ -36,11 +34,11 @@ __attribute__((noreturn)) static void become_hook(const char *path)
 	_exit(127);
 }
 
-void hook_run(const char *name)
+void hook_run(const char *name, long long within_ms)
 {
 	char path[PATH_MAX];
 	int status = 0, length = snprintf(path, sizeof(path), "%s/%s", config.hooks, name);
-	long long until = engine_clock_ms() + HOOK_MS;
+	long long until = engine_clock_ms() + within_ms;
 
 	if (length < 0 || (size_t)length >= sizeof(path) || access(path, X_OK) != 0)
 		return;
@@ -54,7 +52,7 @@ void hook_run(const char *name)
 	/* Not SIGCHLD: its handler is Slurm's. */
 	while (waitpid(pid, &status, WNOHANG) == 0) {
 		if (engine_clock_ms() >= until) {
-			slurm_error("ckptd: %s is killed: it took over %d ms", path, HOOK_MS);
+			slurm_error("ckptd: %s is killed: it took over %lld ms", path, within_ms);
 			kill(-pid, SIGKILL);
 			kill(pid, SIGKILL);
 			waitpid(pid, &status, 0);
