@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../../lab/until.ts';
 import { scratch } from '../native.ts';
@@ -7,6 +9,7 @@ import { ACTION, answer, type Behaviour, type FakeEngine, fakeEngine, plan } fro
 import { type JobCgroup, jobCgroup } from './job-cgroup.ts';
 import { type Built, build, Stub } from './plugin.ts';
 
+const run = promisify(execFile);
 const isRoot = process.getuid?.() === 0;
 const ok = answer(200, 'ok\n');
 
@@ -138,7 +141,12 @@ describe.skipIf(!isRoot && !process.env['CI'])(
     test.each(['SIGKILL', 'SIGTERM', 'SIGSEGV', 'SIGABRT'] as const)(
       'ends by %s, as the job does, and leaves no core of its own',
       async (signal) => {
-        await using it = await scene({ criu: restores(`ulimit -c 0; kill -${signal.slice(3)} $$; sleep 9`) });
+        const job = `until [ -e $1/go ]; do sleep 0.01; done; ulimit -c 0; kill -${signal.slice(3)} $$; sleep 9`;
+        await using it = await scene({ criu: restores(job) });
+        // As a job has it that may leave one; the sanitizer took it away from the stub.
+        await it.restored();
+        await run('prlimit', [`--pid=${it.stub.pid}`, '--core=unlimited']);
+        writeFileSync(join(it.folder, 'go'), '');
         expect(await it.stub.said).toMatchObject({ code: null, signal });
         expect(readdirSync(it.folder).filter((name) => name.startsWith('core'))).toEqual([]);
       },
