@@ -1,3 +1,4 @@
+import type { Millis } from '../../vocabulary/job.ts';
 import { criuVersion } from '../dump/criu.ts';
 import { publish } from '../dump/publish.ts';
 import { makeStaging, type Staging } from '../dump/staging.ts';
@@ -9,6 +10,9 @@ import { noRoom } from './room.ts';
 import type { Source } from './source.ts';
 import type { Table } from './table.ts';
 import { take } from './take.ts';
+
+/** Each try stops the job, and the next heartbeat is one more. */
+const TRIES_MS: Millis = 2_000;
 
 type CheckpointAsk = Parameters<Checkpointer['checkpoint']>[0];
 
@@ -69,7 +73,9 @@ async function save(
     await using _ = staging;
     table.set(actionId, 'processing');
     const taking = { actionId, kind, reason, staging };
-    const taken = await inOneOfSomeMoments(source, staging, () => take(source, job, taking)).finally(free);
+    const taken = await inOneOfSomeMoments(source, staging, TRIES_MS, () =>
+      take(source, job, taking),
+    ).finally(free);
     table.set(actionId, 'checkpoint_created');
     const found = await source.compressing.with(() => publish(source.publisher, taken, source.signal));
     await retireOverwritten(source, found);

@@ -1,4 +1,4 @@
-import type { RestoreReason } from '../../vocabulary/job.ts';
+import type { Millis, RestoreReason } from '../../vocabulary/job.ts';
 import { publish, type Taken } from '../dump/publish.ts';
 import { makeStaging } from '../dump/staging.ts';
 import { PRESENT, type RunningJob } from '../job/find-job.ts';
@@ -13,6 +13,9 @@ import { requeue } from './requeue.ts';
 import { whichRunLives, withdrawOrder } from './settle.ts';
 import { type Source, SourceError } from './source.ts';
 import { takeAndHold } from './take.ts';
+
+/** The node goes away: worth more tries than a heartbeat is, which comes again. */
+const TRIES_MS: Millis = 30_000;
 
 export interface Leaving {
   readonly job: RunningJob;
@@ -45,7 +48,7 @@ export async function leave(source: Source, leaving: Leaving): Promise<RestoreAn
   let held: { taken: Taken; hold: Hold };
   try {
     const taking = { actionId, kind: named.manifest.kind, reason: 'restore', staging } as const;
-    held = await inOneOfSomeMoments(source, staging, () => takeAndHold(source, job, taking));
+    held = await inOneOfSomeMoments(source, staging, TRIES_MS, () => takeAndHold(source, job, taking));
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
     return {
