@@ -1,8 +1,10 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Millis } from '../../vocabulary/job.ts';
 import { prepareCriu } from '../dump/criu.ts';
 import { listStaging, stagingRoot } from '../dump/staging.ts';
 import { readProcess } from '../job/process.ts';
+import { StoreError } from '../store/store-error.ts';
 import { endHeld } from './end-held.ts';
 import { liftHold } from './lift-hold.ts';
 import { type Marker, readMarkers, removeMarker } from './marker.ts';
@@ -50,10 +52,26 @@ export async function recover(source: Source, { background, lost }: Recovering):
   if (problem !== null) log.warn({ problem }, '`criu check` has something to say: dumps may fail');
 }
 
-/** Whoever waits for it would wait in vain. Its staging folder may have outlived it for a moment, too. */
-async function tellLost({ store }: Source, actionId: string, lost: Recovering['lost']): Promise<void> {
-  const found = await store.find(actionId).catch(() => null);
-  if (found === null) lost(actionId);
+const STORE_PAUSE_MS: Millis = 30_000;
+
+/**
+ * Whoever waits for it would wait in vain. Its staging folder may have outlived it for a moment, too: only a store that
+ * answers can tell.
+ */
+async function tellLost(
+  { store, clock, signal }: Source,
+  actionId: string,
+  lost: Recovering['lost'],
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      if ((await store.find(actionId)) === null) lost(actionId);
+      return;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      await clock.sleep(STORE_PAUSE_MS, signal).catch(() => undefined);
+    }
+  }
 }
 
 async function letGo(source: Source, marker: Marker): Promise<void> {

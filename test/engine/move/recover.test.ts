@@ -1,7 +1,8 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Marker, writeMarker } from '../../../daemon/engine/move/marker.ts';
+import { StoreError } from '../../../daemon/engine/store/store-error.ts';
 import { until } from '../../lab/until.ts';
 import { CLUSTER, Rig } from '../support/rig.ts';
 
@@ -159,6 +160,19 @@ test('a CRIU that outlives its engine is waited for; what a user calls so is not
     everyMs: 5,
   });
   expect(rig.signals).toEqual(['SIGCONT 70']);
+});
+
+test('a checkpoint that was published as the engine ended is not lost because the store does not answer', async () => {
+  const actionId = await rig.saved();
+  await mkdir(join(rig.config.workDir, 'dump', actionId), { recursive: true });
+  const late = new StoreError('the store hangs', { cause: { code: 'ETIMEDOUT' } });
+  const find = vi.spyOn(rig.store, 'find').mockRejectedValueOnce(late);
+  await rig.checkpointer.recover();
+  await until(async () => find.mock.results.length === 2 && (await find.mock.results[1]!.value), {
+    what: 'the store to be asked again',
+    everyMs: 5,
+  });
+  expect(rig.checkpointer.status(actionId)).toBeNull();
 });
 
 test('staging folders that were left are removed', async () => {
