@@ -3,7 +3,7 @@ import { jobLooker } from '../../sources/slurm/look.ts';
 import { Lanes } from '../../system/lanes.ts';
 import { Turns } from '../../system/turns.ts';
 import type { JobId, Millis } from '../../vocabulary/job.ts';
-import type { EnginePorts, Starter, Verdict } from '../ports.ts';
+import type { EnginePorts, Found, Starter, Verdict } from '../ports.ts';
 import { anewMarks } from './anew.ts';
 import { asOwner } from './as-owner.ts';
 import { begin } from './begin.ts';
@@ -45,6 +45,7 @@ export function createStarter(ports: EnginePorts, stands: Partial<Parts> = {}): 
   };
   const anew = anewMarks(parts);
   const runs = new Map<JobId, StartedRun>();
+  const read = new WeakMap<StartedRun, Found>();
   const turns = new Map<JobId, Turns>();
 
   /** What an engine before this one left: the plugin may still come for it. */
@@ -123,9 +124,12 @@ export function createStarter(ports: EnginePorts, stands: Partial<Parts> = {}): 
     return { ok: false, message: `the restore of job ${jobId} is ${phase}: this is not its turn` };
   };
 
-  async function foundOf({ actionId, jobId }: StartedRun) {
-    const found = await store.find(actionId, jobId);
+  /** While CRIU's tree stands still nothing waits for the store: what a run was read as is kept as long as the run. */
+  async function foundOf(run: StartedRun): Promise<Found> {
+    const { actionId, jobId } = run;
+    const found = read.get(run) ?? (await onceStoreIsBack(parts, jobId, () => store.find(actionId, jobId)));
     if (!found) throw new Error(`checkpoint ${actionId} is gone`);
+    read.set(run, found);
     return found;
   }
 
@@ -173,8 +177,7 @@ export function createStarter(ports: EnginePorts, stands: Partial<Parts> = {}): 
         const isAgain = run.task?.pid === pid && run.task.startTime === task.startTime;
         if (run.phase === 'going' && !isAgain) return notItsTurn(run);
         const going = await move(run, { phase: 'going', task });
-        const found = await onceStoreIsBack(parts, jobId, () => foundOf(going));
-        return putFiles(parts, going, found);
+        return putFiles(parts, going, await foundOf(going));
       }),
 
     // Again where the answer was lost: the tree stands still until there is one.
@@ -197,7 +200,7 @@ export function createStarter(ports: EnginePorts, stands: Partial<Parts> = {}): 
         const answer = await parts.asOwner(owner, [{ op: 'roll-back', tag, files, change: true }]);
         if (!answer.ok) return answer;
         for (const note of answer.notes) log.warn({ job_id: jobId, restarts: run.restarts }, note);
-        await move(run, { phase: 'checked' });
+        read.set(await move(run, { phase: 'checked' }), found);
         return { ok: true };
       }),
 

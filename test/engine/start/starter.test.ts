@@ -604,6 +604,18 @@ asRoot('a store that hangs for a while delays a start and a task, and costs no w
   expect(scene.said('error')).toEqual([]);
 });
 
+asRoot('a store that hangs while a restored tree stands still keeps nobody from looking at it', async () => {
+  using scene = new Scene();
+  await scene.checkpoint();
+  const engine = scene.engine();
+  await scene.start(engine);
+  scene.stepdOpens();
+  expect(await engine.go(7, process.pid)).toEqual(OK);
+  scene.store.hangs = true;
+  const verdict = await engine.check(7);
+  expect(verdict.ok || verdict.message).not.toContain('hangs');
+});
+
 test('a store that hangs on is an error, and the job begins anew', async () => {
   using scene = new Scene();
   await scene.checkpoint();
