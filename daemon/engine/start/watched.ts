@@ -35,15 +35,18 @@ export async function ofWatches(
   const root = join(proc, String(init.pid), 'root');
   const held = new Map<string, Held>();
   const wanted = new Map(watches.map((watch) => [JSON.stringify(watch), watch]));
+  // A job may have as many as it likes, and the tree waits.
+  const byIno = Map.groupBy(wanted, ([, watch]) => watch.ino);
   for (const path of paths.watched) {
     const name = Buffer.from(root + path, 'latin1');
     const there = await stat(name, { bigint: true }).catch(() => null);
     if (!there) continue;
     const [dev, ino] = [String(there.dev), String(there.ino)];
+    if (!byIno.has(ino)) continue;
     const isPart = IN_PARTS.has((await statfs(name)).type);
     const { major, minor } = deviceOf(there.dev);
-    for (const [key, { device, ino: its }] of wanted)
-      if (its === ino && (isPart || (device.major === major && device.minor === minor)))
+    for (const [key, { device }] of byIno.get(ino)!)
+      if (isPart || (device.major === major && device.minor === minor))
         held.set(key, { path, dev, ino, access: 'read' });
   }
   if (held.size < wanted.size)
