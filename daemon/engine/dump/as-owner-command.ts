@@ -3,6 +3,7 @@ import type { Lanes } from '../../system/lanes.ts';
 import type { CommandResult, Exec } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { Process } from '../job/process.ts';
+import { withOwnersRights } from '../job/with-owners-rights.ts';
 import type { Staging } from './staging.ts';
 
 /** The job is frozen meanwhile. */
@@ -25,23 +26,15 @@ export function asOwner(
   argv: readonly string[],
   { input, output, most }: { readonly input: string; readonly output: string; readonly most: number },
 ): Promise<CommandResult> {
-  const groups = owner.groups.length > 0 ? [`--groups=${owner.groups.join(',')}`] : ['--clear-groups'];
-  const become = [
-    '/usr/bin/setpriv',
-    `--reuid=${owner.uids[0]}`,
-    `--regid=${owner.gid}`,
-    ...groups,
-    '--no-new-privs',
-    '--inh-caps=-all',
-    '--',
-  ];
+  const { uids, gid, groups } = owner;
+  const command = withOwnersRights({ uid: uids[0]!, gid, groups }, argv);
   const blocks = String(Math.floor(most / BLOCK_BYTES));
   const log = join(staging.work, 'archive.log');
   return lanes.with((lane) =>
     exec.run({
       kind: `archive-${lane}`,
       file: '/bin/sh',
-      args: ['-c', SCRIPT, 'sh', blocks, input, output, log, ...become, ...argv],
+      args: ['-c', SCRIPT, 'sh', blocks, input, output, log, ...command],
       timeoutMs: TIMEOUT_MS,
     }),
   );

@@ -2,6 +2,7 @@ import type { Lanes } from '../../system/lanes.ts';
 import type { Exec } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import { ownScratchOf } from '../job/scratch.ts';
+import { withOwnersRights } from '../job/with-owners-rights.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Verdict } from '../ports.ts';
 import type { Owner } from './run.ts';
@@ -29,20 +30,7 @@ export async function clearScratch(
   // Only those that the checkpoint has: the configuration may have changed since.
   const folders = ownScratchOf(scratch, jobId).filter((folder) => carried.includes(folder));
   if (folders.length === 0) return { ok: true };
-  const groups = owner.groups.length > 0 ? `--groups=${owner.groups.join(',')}` : '--clear-groups';
-  const command = [
-    ...(inside === null ? [] : ['/usr/bin/nsenter', '--target', String(inside), '--mount', '--']),
-    '/usr/bin/setpriv',
-    // The next engine does it again, and must not find one at it.
-    '--pdeathsig=KILL',
-    `--reuid=${owner.uid}`,
-    `--regid=${owner.gid}`,
-    groups,
-    '--no-new-privs',
-    '--inh-caps=-all',
-    '--',
-    ...['/bin/sh', '-c', SCRIPT, 'sh', ...folders],
-  ];
+  const command = withOwnersRights(owner, ['/bin/sh', '-c', SCRIPT, 'sh', ...folders], inside);
   const result = await lanes.with((lane) =>
     exec.run({ kind: `clear-${lane}`, file: command[0]!, args: command.slice(1), timeoutMs: TIMEOUT_MS }),
   );

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import type { Lanes } from '../../system/lanes.ts';
 import type { Exec } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
+import { withOwnersRights } from '../job/with-owners-rights.ts';
 import type { Verdict } from '../ports.ts';
 import type { Owner } from './run.ts';
 
@@ -21,18 +22,7 @@ export async function unpack(
 ): Promise<Verdict> {
   if (archive === null) return { ok: true };
   await using file = await open(archive, 'r');
-  const groups = owner.groups.length > 0 ? `--groups=${owner.groups.join(',')}` : '--clear-groups';
-  const command = [
-    ...(inside === null ? [] : ['/usr/bin/nsenter', '--target', String(inside), '--mount', '--']),
-    '/usr/bin/setpriv',
-    // The next engine does it again, and must not find one at it.
-    '--pdeathsig=KILL',
-    `--reuid=${owner.uid}`,
-    `--regid=${owner.gid}`,
-    groups,
-    '--no-new-privs',
-    '--inh-caps=-all',
-    '--',
+  const tar = [
     '/usr/bin/tar',
     '--extract',
     '--file=-',
@@ -44,6 +34,7 @@ export async function unpack(
     '--delay-directory-restore',
     '--numeric-owner',
   ];
+  const command = withOwnersRights(owner, tar, inside);
   const result = await lanes.with((lane) =>
     exec.run({
       kind: `unpack-${lane}`,
