@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import type { Millis } from '../vocabulary/job.ts';
 import { groupOf } from './process-group.ts';
 
@@ -32,12 +32,9 @@ const STDERR_CHARACTERS = 500;
  * waited for: a start that fails shows at the first `ask`. Disposed of, it has what is under way done first.
  */
 export function startLineChild({ file, args }: LineProgram): LineChild {
-  const child = spawn(file, args, {
-    cwd: '/',
-    env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', LC_ALL: 'C' },
-    stdio: 'pipe',
-    detached: true,
-  });
+  const started = spawned(file, args);
+  if ('problem' in started) return neverStarted(`${file} could not be started: ${started.problem}`);
+  const child: ChildProcessWithoutNullStreams = started;
   const group = groupOf(child.pid);
   let [stderr, ended, disposed] = ['', null as string | null, false];
   let answered: ((answer: LineAnswer) => void) | null = null;
@@ -106,5 +103,34 @@ export function startLineChild({ file, args }: LineProgram): LineChild {
       child.stdin.end();
       killSoon();
     },
+  };
+}
+
+/** Where there is no memory spawn throws; where no descriptor is left the child has no streams, and an error to come. */
+function spawned(
+  file: string,
+  args: readonly string[],
+): ChildProcessWithoutNullStreams | { problem: string } {
+  try {
+    const child = spawn(file, args, {
+      cwd: '/',
+      env: { PATH: '/usr/bin:/bin', LANG: 'C.UTF-8', LC_ALL: 'C' },
+      stdio: 'pipe',
+      detached: true,
+    });
+    if ((child as ChildProcess).stdin) return child;
+    child.on('error', () => undefined);
+    return { problem: 'there are too many open files' };
+  } catch (error) {
+    return { problem: (error as Error).message };
+  }
+}
+
+function neverStarted(message: string): LineChild {
+  return {
+    isFree: false,
+    tell: () => undefined,
+    ask: async () => ({ ok: false, message }),
+    [Symbol.dispose]: () => undefined,
   };
 }

@@ -1,8 +1,12 @@
+import { execFile } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { startLineChild } from '../../daemon/system/line-child.ts';
 import { until } from '../lab/until.ts';
 
+const run = promisify(execFile);
 const ECHO = 'read name; while read -r line; do echo "$name: $line"; done';
 const LONG_MS = 60_000;
 
@@ -105,4 +109,25 @@ test('it inherits no environment, and nothing that this process has open', async
   expect(links.filter((link) => link.startsWith('socket:')).length).toBe(3);
   expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).not.toContain('SECRET');
   child[Symbol.dispose]();
+});
+
+test('where no descriptor is left it could not be started, and nothing is thrown', async () => {
+  const script = `
+    const { openSync } = await import('node:fs');
+    const { startLineChild } = await import(${JSON.stringify(join(import.meta.dirname, '../../daemon/system/line-child.ts'))});
+    startLineChild({ file: '/bin/true', args: [] })[Symbol.dispose]();
+    try { for (;;) openSync('/dev/null'); } catch {}
+    using child = startLineChild({ file: '/bin/cat', args: [] });
+    child.tell('hello');
+    console.log(JSON.stringify([child.isFree, await child.ask('a', 1000)]));`;
+  const { stdout } = await run('sh', [
+    '-c',
+    'ulimit -n 60; exec "$0" --input-type=module -e "$1"',
+    process.execPath,
+    script,
+  ]);
+  expect(JSON.parse(stdout)).toEqual([
+    false,
+    { ok: false, message: expect.stringMatching(/cat could not be started: /) },
+  ]);
 });
