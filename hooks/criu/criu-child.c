@@ -13,18 +13,25 @@
 #include "owner-ids.h"
 #include "sockets.h"
 
-/* The library lies beside this program. It takes the owner's ids by itself. */
+/* The library lies beside this program, and takes the owner's ids by itself. -1 with errno. */
 static int load_sockets(const struct arguments *arguments)
 {
 	char path[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
-	if (length <= 0 || (size_t)length >= sizeof(path))
+	if (length < 0)
 		return -1;
+	if ((size_t)length >= sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
 	path[length] = '\0';
 	char *name = strrchr(path, '/') + 1;
 	size_t room = sizeof(path) - (size_t)(name - path);
-	if (snprintf(name, room, "%s", SOCKETS_LIBRARY) >= (int)room || strpbrk(path, " :"))
+	/* The loader takes a blank and a colon for the end of a path. */
+	if (snprintf(name, room, "%s", SOCKETS_LIBRARY) >= (int)room || strpbrk(path, " :")) {
+		errno = EINVAL;
 		return -1;
+	}
 	return setenv("LD_PRELOAD", path, 1) != 0 || setenv(SOCKETS_OWNER, arguments->sockets, 1) != 0 ? -1 : 0;
 }
 
@@ -35,7 +42,9 @@ __attribute__((noreturn)) static void become_criu(const struct arguments *argume
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (!breakpoints_work())
 		setenv(CRIU_FAULT, CRIU_NO_BREAKPOINTS, 1);
-	if ((arguments->sockets ? load_sockets(arguments) : owner_ids_take(arguments->uid, arguments->gid)) != 0)
+	if (arguments->sockets && load_sockets(arguments) != 0)
+		fprintf(stderr, "Error (ckptd-criu): cannot load %s: %s\n", SOCKETS_LIBRARY, strerror(errno));
+	else if (!arguments->sockets && owner_ids_take(arguments->uid, arguments->gid) != 0)
 		fprintf(stderr, "Error (ckptd-criu): cannot take the ids of the owner: %s\n", strerror(errno));
 	else if (execv(arguments->criu[0], arguments->criu) != 0)
 		fprintf(stderr, "Error (ckptd-criu): cannot run %s: %s\n", arguments->criu[0], strerror(errno));
