@@ -10,6 +10,8 @@ export const COMPRESSIONS = ['zstd', 'none'] as const;
 
 /** Everything in a manifest came from a job or from a disk: bounded, so that none of it can fill the memory. */
 const MOST_ENTRIES = 200_000;
+/** The fence reads no more than 4 KiB of a record. */
+export const MOST_BEFORE = 3;
 const wholeNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const digits = v.pipe(v.string(), v.regex(/^\d{1,20}$/));
 /** Of a file that is stored as it is. Missing in the first manifests of this version. */
@@ -91,6 +93,11 @@ export const orderSchema = record({
   reason: word,
   fromNode: word,
   createdAt: wholeNumber,
+  /**
+   * The old run stood frozen on `fromNode` from its dump on, and is killed there before it can run a line. Missing where
+   * whoever ordered it knows nothing of that run, and in orders of older engines.
+   */
+  ended: v.optional(v.boolean()),
   /** `ExcNodeList` as the user had it, to be put back. */
   excludedNodes: v.pipe(v.string(), v.maxLength(65_536)),
 });
@@ -107,6 +114,8 @@ export const runSchema = record({
   /** Where its batch script runs. */
   node: v.pipe(word, v.minLength(1)),
   startedAt: wholeNumber,
+  /** Other nodes that the runs before it may have been on, for an engine that has to begin this one once more. */
+  before: v.optional(v.pipe(v.array(word), v.maxLength(MOST_BEFORE), v.readonly())),
 });
 
 /** `run.json` of a job: its newest run, and where. An engine that cannot ask Slurm ends any older one by it. */

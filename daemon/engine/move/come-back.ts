@@ -105,11 +105,13 @@ async function requeueFrom(source: Source, coming: ComingBack): Promise<RestoreA
     return { ok: true, actionId };
   }
   // Where Slurm may still do it the order stays: it is good for exactly that run.
-  if (answer.type === 'refused' || !answer.perhaps) await withdrawOrder(source, { jobId, actionId });
+  if (answer.type === 'refused' || !answer.perhaps)
+    await withdrawOrder(source, { jobId, actionId }, background);
   const status = answer.type === 'refused' ? 400 : 500;
   return { ok: false, status, message: `Slurm does not requeue job ${jobId}: ${answer.message}` };
 }
 
+/** Nothing is said of the run before, which may live on where Slurm does not reach it. */
 function order(
   source: Source,
   { named, facts, reason }: ComingBack,

@@ -86,10 +86,11 @@ async function send(
       reason,
       fromNode: config.slurm.node,
       createdAt: clock.now(),
+      ended: true,
       excludedNodes: exclusion.own,
     });
   } catch (error) {
-    await stay(source, run, hold);
+    await stay(source, run, hold, background);
     return { ok: false, status: 500, message: `job ${jobId} runs on: ${(error as Error).message}` };
   }
   const answer = await requeue(source, { ...run, target: job.target, states: PRESENT }, signal);
@@ -99,14 +100,14 @@ async function send(
     return { ok: true, actionId };
   }
   if (answer.type === 'unknown' && answer.perhaps) {
-    unsettled(settle(source, run, hold, next));
+    unsettled(settle(source, run, hold, next, background));
     return {
       ok: false,
       status: 500,
       message: `nobody knows yet whether Slurm requeues job ${jobId}: ${answer.message}`,
     };
   }
-  await stay(source, run, hold);
+  await stay(source, run, hold, background);
   const status = answer.type === 'refused' ? 400 : 500;
   return {
     ok: false,
@@ -122,8 +123,8 @@ type Run = {
   readonly actionId: string;
 };
 
-async function stay(source: Source, run: Run, hold: Hold): Promise<void> {
-  await withdrawOrder(source, run);
+async function stay(source: Source, run: Run, hold: Hold, background: Leaving['background']): Promise<void> {
+  await withdrawOrder(source, run, background);
   await hold.letGo();
 }
 
@@ -144,9 +145,10 @@ async function settle(
   run: Run,
   hold: Hold,
   next: Parameters<typeof liftHold>[1],
+  background: Leaving['background'],
 ): Promise<void> {
   const verdict = await whichRunLives(source, run, source.signal);
-  if (verdict === 'stays') await stay(source, run, hold);
+  if (verdict === 'stays') await stay(source, run, hold, background);
   if (verdict !== 'moved') return;
   await endHere(source, run, hold);
   await liftHold(source, next, source.signal);

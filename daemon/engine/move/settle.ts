@@ -1,3 +1,4 @@
+import { doubled } from '../../system/backoff.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import { PRESENT } from '../job/find-job.ts';
 import { lookAtBatch } from '../job/look.ts';
@@ -5,6 +6,7 @@ import { stateOf } from './requeue.ts';
 import type { Source } from './source.ts';
 
 const PAUSE_MS: Millis = 5_000;
+const LONGEST_PAUSE_MS: Millis = 60_000;
 
 export interface Unsettled {
   readonly jobId: number;
@@ -47,17 +49,49 @@ export async function whichRunLives(
   }
 }
 
-/** Takes back this checkpoint's order, and no other's. What the store refuses is logged: the job is not to wait for it. */
+type Ordered = Pick<Unsettled, 'jobId' | 'actionId'>;
+
+/**
+ * Takes back this checkpoint's order, and no other's. The job is not to wait for a store that hangs, and what hangs may
+ * be the order itself, which is written later then (`store/in-time.ts`): it is taken back in the `background` once the
+ * store answers, or the engine ends. Never rejects.
+ */
 export async function withdrawOrder(
-  { store, log }: Source,
-  { jobId, actionId }: Pick<Unsettled, 'jobId' | 'actionId'>,
+  source: Source,
+  run: Ordered,
+  background: (task: Promise<void>) => void = () => undefined,
 ): Promise<void> {
+  const problem = await whyItStays(source, run);
+  if (problem === null) return;
+  source.log.error(
+    { job_id: run.jobId, action_id: run.actionId, problem },
+    'the order to restore the job stays until the store answers: should Slurm requeue it, it begins from this checkpoint',
+  );
+  background(withdrawLater(source, run));
+}
+
+async function withdrawLater(source: Source, run: Ordered): Promise<void> {
+  const { clock, log, signal } = source;
+  for (let tries = 0; ; tries++) {
+    try {
+      await clock.sleep(doubled(tries, PAUSE_MS, LONGEST_PAUSE_MS), signal);
+    } catch {
+      return;
+    }
+    if ((await whyItStays(source, run)) === null) break;
+  }
+  log.info(
+    { job_id: run.jobId, action_id: run.actionId },
+    'the store answers again: no order to restore the job stays',
+  );
+}
+
+/** Null: there is none of this checkpoint's any more. */
+async function whyItStays({ store }: Source, { jobId, actionId }: Ordered): Promise<string | null> {
   try {
     if ((await store.readOrder(jobId))?.actionId === actionId) await store.removeOrder(jobId);
+    return null;
   } catch (error) {
-    log.error(
-      { job_id: jobId, action_id: actionId, problem: (error as Error).message },
-      'the order to restore the job stays: should Slurm requeue it, it begins from this checkpoint',
-    );
+    return (error as Error).message;
   }
 }

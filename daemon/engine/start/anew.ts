@@ -1,10 +1,14 @@
-import { lstat, mkdir, readdir, unlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isJobId } from '../../sources/slurm/commands.ts';
-import type { JobId } from '../../vocabulary/job.ts';
-import type { StartAsk } from '../ports.ts';
+import { doubled } from '../../system/backoff.ts';
+import type { JobId, Millis } from '../../vocabulary/job.ts';
+import type { Found, StartAsk } from '../ports.ts';
 import type { Parts } from './parts.ts';
 import { retire } from './retire.ts';
+
+const FIRST_PAUSE_MS: Millis = 5_000;
+const LONGEST_PAUSE_MS: Millis = 60_000;
 
 interface Mark {
   readonly jobId: JobId;
@@ -15,20 +19,31 @@ interface Mark {
 /**
  * Runs of this node that began anew while nobody could look for their checkpoints, as empty files
  * `anew/JOB.RESTARTS.UID` beside the engine's socket: the SPANK plugin leaves one where no engine answers, the engine
- * where it cannot look at the store. Until a mark is settled a later run could be put back to a checkpoint whose files
- * that run has overwritten.
+ * where it cannot look at the store or change it. Until a mark is settled a later run could be put back to a checkpoint
+ * whose files that run has overwritten.
  */
 export interface AnewMarks {
   /** Jobs that have one. */
   jobs(): Promise<readonly JobId[]>;
-  /** Never rejects. */
-  add(ask: StartAsk): Promise<void>;
+  /** The mark is tried to be settled from now on, until the store answers: it goes with the node. Never rejects. */
+  add(ask: Pick<StartAsk, 'jobId' | 'restarts' | 'uid'>): Promise<void>;
   /** Deprecates what was taken of the job before it began anew. Never rejects: what fails is tried at its next start. */
   settle(jobId: JobId): Promise<void>;
 }
 
-export function anewMarks(parts: Pick<Parts, 'config' | 'store' | 'log'>): AnewMarks {
-  const { store, log } = parts;
+type MarkParts = Pick<Parts, 'config' | 'store' | 'clock' | 'log' | 'signal'>;
+
+/** `retire`, and a mark where a checkpoint could not be deprecated. Never rejects. */
+export async function retireOrMark(
+  parts: MarkParts,
+  mark: Mark,
+  checkpoints: readonly Found[],
+): Promise<void> {
+  if (!(await retire(parts, mark, checkpoints))) await anewMarks(parts).add(mark);
+}
+
+export function anewMarks(parts: MarkParts): AnewMarks {
+  const { store, clock, log, signal } = parts;
   const folder = join(dirname(parts.config.socket.path), 'anew');
 
   async function all(): Promise<readonly Mark[]> {
@@ -44,6 +59,38 @@ export function anewMarks(parts: Pick<Parts, 'config' | 'store' | 'log'>): AnewM
     return [];
   }
 
+  /** False: one of the job's is left. */
+  async function settle(jobId: JobId): Promise<boolean> {
+    let isDone = true;
+    for (const mark of (await all()).filter((each) => each.jobId === jobId)) {
+      const fields = { job_id: jobId, restarts: mark.restarts };
+      try {
+        const own = (await store.ofJob(jobId)).filter(({ manifest }) => manifest.uid === mark.uid);
+        if (!(await retire(parts, mark, own))) {
+          isDone = false;
+          continue;
+        }
+        await rm(join(folder, nameOf(mark)), { force: true });
+        log.info(fields, `job ${jobId} began anew as restart ${mark.restarts} while nobody could be asked`);
+      } catch (error) {
+        isDone = false;
+        log.warn({ ...fields, err: error }, 'checkpoints that a run has overwritten are not deprecated yet');
+      }
+    }
+    return isDone;
+  }
+
+  async function settleLater(jobId: JobId): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      try {
+        await clock.sleep(doubled(tries, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), signal);
+      } catch {
+        return;
+      }
+      if (await settle(jobId)) return;
+    }
+  }
+
   return {
     jobs: async () => [...new Set((await all()).map(({ jobId }) => jobId))],
     async add({ jobId, restarts, uid }) {
@@ -54,22 +101,10 @@ export function anewMarks(parts: Pick<Parts, 'config' | 'store' | 'log'>): AnewM
       } catch (error) {
         log.error({ job_id: jobId, restarts, err: error }, 'that a job began anew cannot be noted');
       }
+      void settleLater(jobId);
     },
     async settle(jobId) {
-      for (const mark of (await all()).filter((each) => each.jobId === jobId)) {
-        const fields = { job_id: jobId, restarts: mark.restarts };
-        try {
-          const own = (await store.ofJob(jobId)).filter(({ manifest }) => manifest.uid === mark.uid);
-          if (!(await retire(parts, mark, own))) continue;
-          await unlink(join(folder, nameOf(mark)));
-          log.info(fields, `job ${jobId} began anew as restart ${mark.restarts} while nobody could be asked`);
-        } catch (error) {
-          log.warn(
-            { ...fields, err: error },
-            'checkpoints that a run has overwritten are not deprecated yet',
-          );
-        }
-      }
+      await settle(jobId);
     },
   };
 }

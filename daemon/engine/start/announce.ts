@@ -1,5 +1,5 @@
 import type { JobFacts, JobId, Millis } from '../../vocabulary/job.ts';
-import { type Order, RUN_VERSION, type RunRecord } from '../manifest.ts';
+import { MOST_BEFORE, type Order, RUN_VERSION, type RunRecord } from '../manifest.ts';
 import type { Found } from '../ports.ts';
 import type { Parts } from './parts.ts';
 
@@ -28,15 +28,17 @@ export async function announce(
   const { jobId, restarts } = facts;
   const { node } = config.slurm;
   const { clusterId } = config;
-  const run: RunRecord = { version: RUN_VERSION, jobId, clusterId, restarts, node, startedAt: clock.now() };
+  const others = lastNodes(before, restarts).filter((last) => last !== node);
+  const run: RunRecord = {
+    ...{ version: RUN_VERSION, jobId, clusterId, restarts, node, startedAt: clock.now() },
+    ...(others.length === 0 ? {} : { before: others.slice(0, MOST_BEFORE) }),
+  };
   const fields = { job_id: jobId, restarts };
   await store.writeRun(run).catch((error: Error) => {
     log.error({ ...fields, err: error }, `job ${jobId}: its new run is not recorded: ${error.message}`);
   });
   const silent: string[] = [];
-  for (const last of lastNodes(before, restarts)) {
-    if (last !== node && !(await parts.responds(last))) silent.push(last);
-  }
+  for (const last of others) if (!(await parts.responds(last))) silent.push(last);
   if (silent.length === 0) return;
   const seconds = OLD_RUN_ENDS_WITHIN_MS / 1000;
   log.warn(
@@ -54,10 +56,14 @@ export async function readRecord({ store, log }: Parts, jobId: JobId): Promise<R
   });
 }
 
-/** Where the run before this one may have been, unless it was ended there before this one was ordered. */
+/**
+ * Where the runs before this one may have been, unless the last was ended there before this one was ordered. An engine
+ * that ended while it waited for them has left its own node in the record, and theirs beside it.
+ */
 export function lastNodes({ checkpoints, order, record }: Before, restarts: number): string[] {
   const newest = checkpoints[0]?.manifest.node;
-  const nodes = new Set([newest, record?.node].filter((node) => node !== undefined));
-  if (order?.restarts === restarts) nodes.delete(order.fromNode);
+  const earlier = record?.restarts === restarts ? (record.before ?? []) : [];
+  const nodes = new Set([newest, record?.node, ...earlier].filter((node) => node !== undefined));
+  if (order?.ended && order.restarts === restarts) nodes.delete(order.fromNode);
   return [...nodes];
 }

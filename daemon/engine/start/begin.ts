@@ -1,11 +1,11 @@
 import type { Found, StartAsk } from '../ports.ts';
+import { retireOrMark } from './anew.ts';
 import { announce, type Before, readRecord } from './announce.ts';
 import { groupsOf } from './as-owner.ts';
 import { type Tried, tryCandidate } from './candidate.ts';
-import { type Choice, choose, freshText } from './choose.ts';
+import { type Choice, choose, freshText, standing } from './choose.ts';
 import { identify } from './identify.ts';
 import type { Parts } from './parts.ts';
-import { retire } from './retire.ts';
 import type { Owner } from './run.ts';
 import { onceStoreIsBack } from './store-back.ts';
 
@@ -21,14 +21,20 @@ export type Begun =
  * the engine ends meanwhile.
  */
 export async function begin(parts: Parts, ask: StartAsk): Promise<Begun> {
-  const { store } = parts;
+  const { store, log } = parts;
   const { jobId } = ask;
   const checkpoints = await onceStoreIsBack(parts, jobId, () => store.ofJob(jobId));
-  const order = await onceStoreIsBack(parts, jobId, () => store.readOrder(jobId));
+  const given = await onceStoreIsBack(parts, jobId, () => store.readOrder(jobId));
+  const order = standing(given, checkpoints);
+  if (given !== order)
+    log.warn(
+      { job_id: jobId, action_id: given?.actionId },
+      `job ${jobId} ran on after it was to be restored from checkpoint ${given?.actionId}: that order is void`,
+    );
   const before = { checkpoints, order, record: await readRecord(parts, jobId) };
   const isFresh = order === null && checkpoints.every(({ deprecated }) => deprecated !== null);
   // The usual case, and it costs no RPC.
-  if (isFresh && (before.record === null || before.record.node === parts.config.slurm.node)) return null;
+  if (isFresh && !mayHaveOldRun(parts, ask, before)) return null;
   let begun: Begun = null;
   try {
     begun = await goOn(parts, ask, before, isFresh);
@@ -36,6 +42,18 @@ export async function begin(parts: Parts, ask: StartAsk): Promise<Begun> {
   } finally {
     if (begun?.type !== 'restore') parts.helpers.close(jobId);
   }
+}
+
+/** Whether a run without a checkpoint may have to wait for one on another node, as far as that is known without Slurm. */
+function mayHaveOldRun(
+  { config }: Parts,
+  { restarts }: StartAsk,
+  { record }: Pick<Before, 'record'>,
+): boolean {
+  if (record === null) return false;
+  if (record.node !== config.slurm.node) return true;
+  // This very run may have been recorded, and not have waited. The word on which it is may be an earlier run's.
+  return record.before !== undefined && (restarts === null || restarts <= record.restarts);
 }
 
 async function goOn(parts: Parts, ask: StartAsk, before: Before, isFresh: boolean): Promise<Begun> {
@@ -61,7 +79,7 @@ async function goOn(parts: Parts, ask: StartAsk, before: Before, isFresh: boolea
     const say = isMeant ? log.info : log.error;
     say({ ...fields }, `job ${jobId} begins anew: ${freshText(why)}`);
     if (why.kind === 'id-reused') await store.removeJob(jobId, freshText(why));
-    else if (why.kind !== 'other-owner') await retire(parts, facts, checkpoints);
+    else if (why.kind !== 'other-owner') await retireOrMark(parts, facts, checkpoints);
     return isMeant ? null : { type: 'anew', why: freshText(why) };
   }
   let newest = '';
@@ -80,7 +98,7 @@ async function goOn(parts: Parts, ask: StartAsk, before: Before, isFresh: boolea
         { ...fields, action_id: actionId },
         `job ${jobId} begins anew with its files from checkpoint ${actionId}`,
       );
-      await retire(
+      await retireOrMark(
         parts,
         facts,
         checkpoints.filter(({ manifest }) => manifest.criu !== null),
@@ -95,7 +113,7 @@ async function goOn(parts: Parts, ask: StartAsk, before: Before, isFresh: boolea
     if (tried.damaged) await store.deprecate(actionId, tried.message);
   }
   log.error(fields, `job ${jobId} begins anew: none of its checkpoints can be restored here`);
-  await retire(parts, facts, checkpoints);
+  await retireOrMark(parts, facts, checkpoints);
   return { type: 'anew', why: `none of its checkpoints can be restored here: ${newest}` };
 }
 

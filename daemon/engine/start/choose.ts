@@ -10,6 +10,7 @@ export interface Situation {
   readonly uid: number;
   /** Of this job's id, newest first. */
   readonly checkpoints: readonly Found[];
+  /** One that stands. */
   readonly order: Order | null;
   /** Whether the policy lets a job resume that nobody ordered back. */
   readonly resumes: boolean;
@@ -31,6 +32,22 @@ export type Fresh =
   | { readonly kind: 'other-name'; readonly actionId: string; readonly was: string }
   /** `resume: false` */
   | { readonly kind: 'policy'; readonly actionId: string };
+
+/**
+ * The order, or null for one that is void: it says that the old run ended with it, and that run was saved once more
+ * afterwards. The move failed, and its order came late into its place, or stayed in it (`move/settle.ts`).
+ */
+export function standing(order: Order | null, checkpoints: readonly Found[]): Order | null {
+  if (!order?.ended) return order;
+  const wentOn = checkpoints.some(
+    ({ manifest: { actionId, restarts, uid, takenAt } }) =>
+      actionId !== order.actionId &&
+      restarts === order.restarts - 1 &&
+      uid === order.uid &&
+      takenAt > order.createdAt,
+  );
+  return wentOn ? null : order;
+}
 
 /** Which checkpoint a start begins from, if any. */
 export function choose(situation: Situation): Choice {

@@ -1,20 +1,22 @@
 import type { Operation } from '../as-owner/protocol.ts';
+import { anewMarks, retireOrMark } from './anew.ts';
 import type { Parts } from './parts.ts';
-import { retire } from './retire.ts';
 import { type StartedRun, tagOf } from './run.ts';
 
 /** A run begins anew after all; `waiting`: its script only when this is done. Never rejects: whatever of it fails is logged. */
 export async function undo(parts: Parts, run: StartedRun, because: string, waiting: boolean): Promise<void> {
-  const { jobId, actionId } = run;
+  const { jobId, actionId, restarts, owner } = run;
+  const mark = { jobId, restarts, uid: owner.uid };
   parts.log.error(
     fieldsOf(run),
     `job ${jobId} begins anew, checkpoint ${actionId} could not be restored: ${because}`,
   );
   await giveBack(parts, run, [{ op: 'merge-back', ...outOf(run), waiting }]);
   try {
-    await retire(parts, run, await parts.store.ofJob(jobId));
+    await retireOrMark(parts, mark, await parts.store.ofJob(jobId));
   } catch (error) {
     parts.log.error({ ...fieldsOf(run), err: error }, 'older checkpoints cannot be deprecated');
+    await anewMarks(parts).add(mark);
   }
 }
 

@@ -3,9 +3,9 @@ import { doubled } from '../../system/backoff.ts';
 import type { JobFacts, JobId, Millis } from '../../vocabulary/job.ts';
 import type { Order } from '../manifest.ts';
 import type { Found, StartAsk } from '../ports.ts';
+import { retireOrMark } from './anew.ts';
 import type { Parts } from './parts.ts';
 import { resumes } from './resumes.ts';
-import { retire } from './retire.ts';
 
 /** Which run it is that starts. */
 export interface Identified {
@@ -51,9 +51,9 @@ export async function identify(
   const why = seen.type === 'unavailable' ? seen.message : 'Slurm knows no such job';
   log.error(fields, `job ${jobId} begins anew, although it has checkpoints: ${why}`);
   if (seen.type === 'unavailable' && restarts !== null)
-    await retire(
+    await retireOrMark(
       parts,
-      { jobId, restarts },
+      { jobId, restarts, uid },
       checkpoints.filter(({ manifest }) => manifest.uid === uid),
     );
   return { why };

@@ -5,7 +5,7 @@ import type { Parts } from './parts.ts';
 
 /**
  * Whether this is the first run since a dump after which the job ran no line (`move/leave.ts`). An order may also name
- * an older checkpoint, or be of an earlier run.
+ * an older checkpoint, be of an earlier run, or of a job that was not sent away by it.
  */
 export function isMoved(
   { manifest }: Pick<Found, 'manifest'>,
@@ -14,7 +14,8 @@ export function isMoved(
 ): boolean {
   return (
     manifest.reason === 'restore' &&
-    order?.actionId === manifest.actionId &&
+    order?.ended === true &&
+    order.actionId === manifest.actionId &&
     order.restarts === restarts &&
     manifest.restarts === restarts - 1
   );

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { StoreError } from '../../../daemon/engine/store/store-error.ts';
 import { until } from '../../lab/until.ts';
 import { Rig, says } from '../support/rig.ts';
 
@@ -21,7 +22,10 @@ test.each(['NODE_FAIL', 'PREEMPTED', 'BOOT_FAIL'])(
   async (State) => {
     await rig.slurm.setJob(7, { ...GONE, State });
     expect(await rig.move(saved, 'nodeUnschedulable')).toEqual({ ok: true, actionId: saved });
-    expect(await rig.store.readOrder(7)).toMatchObject({ actionId: saved, restarts: 1, uid: 1500 });
+    const order = await rig.store.readOrder(7);
+    expect(order).toMatchObject({ actionId: saved, restarts: 1, uid: 1500 });
+    // Nobody has ended the run that was lost.
+    expect(order).not.toHaveProperty('ended');
     expect(await acts(2)).toEqual(['requeue 7', 'update jobid=7 StartTime=now ExcNodeList=n1']);
     expect(await rig.dumps()).toHaveLength(1);
   },
@@ -107,4 +111,18 @@ test('Slurm refuses, or is away: no order stays', async () => {
     status: 500,
     message: expect.stringContaining('cannot be asked'),
   });
+});
+
+test('an order that the store does not let go is taken back once it answers', async () => {
+  await rig.slurm.setJob(7, { ...GONE, State: 'NODE_FAIL' });
+  const { removeOrder } = rig.store;
+  let tries = 0;
+  rig.before.set('scontrol-requeue', async () => says('Invalid user id'));
+  vi.spyOn(rig.store, 'removeOrder').mockImplementation(async (jobId) => {
+    if (++tries < 4) throw new StoreError('the file system hangs');
+    return removeOrder(jobId);
+  });
+  expect(await rig.move(saved)).toMatchObject({ status: 400 });
+  await until(async () => (await rig.store.readOrder(7)) === null, { what: 'the order to go', everyMs: 5 });
+  expect(tries).toBe(4);
 });

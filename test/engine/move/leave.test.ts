@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Order } from '../../../daemon/engine/manifest.ts';
+import { StoreError } from '../../../daemon/engine/store/store-error.ts';
 import { until } from '../../lab/until.ts';
 import { Rig, says, TIMED_OUT } from '../support/rig.ts';
 
@@ -42,7 +44,14 @@ test('frozen, dumped, published, ordered, requeued, killed, released: in this or
   expect(seen).toEqual([
     'FROZEN',
     expect.objectContaining({ jobId: 7, restarts: 0, actionId, requeueing: true }),
-    expect.objectContaining({ actionId, restarts: 1, uid: 1500, fromNode: 'n1', excludedNodes: '' }),
+    expect.objectContaining({
+      actionId,
+      restarts: 1,
+      uid: 1500,
+      fromNode: 'n1',
+      excludedNodes: '',
+      ended: true,
+    }),
     'restore',
     [],
   ]);
@@ -282,6 +291,50 @@ test('a store that takes nothing: 500, and the job runs on', async () => {
   rig.store.begin = () => full;
   expect(await rig.move(first)).toMatchObject({ status: 500, message: expect.stringContaining('ENOSPC') });
   expect(await runsOn()).toEqual(RUNS_ON);
+});
+
+test('an order that comes into its place when the job was let go is taken back once the store answers', async () => {
+  const first = await rig.saved();
+  const { writeOrder, readOrder } = rig.store;
+  const late: Order[] = [];
+  let tries = 0;
+  vi.spyOn(rig.store, 'writeOrder').mockImplementation(async (order) => {
+    late.push(order);
+    throw new StoreError('the file system did not answer within 30 s');
+  });
+  vi.spyOn(rig.store, 'readOrder').mockImplementation(async (jobId) => {
+    if (late.length > 0) tries++;
+    if (late.length > 0) throw new StoreError('the file system hangs');
+    return readOrder(jobId);
+  });
+  expect(await rig.move(first)).toMatchObject({ status: 500, message: expect.stringContaining('runs on') });
+  // It does not wait for that.
+  expect([await rig.node.freezerState(), await rig.marker()]).toEqual(['THAWED', null]);
+  await until(() => tries > 3, { what: 'the store to be asked again and again', everyMs: 5 });
+  await writeOrder(late[0]!);
+  late.length = 0;
+  await until(async () => (await readOrder(7)) === null, { what: 'the order to go', everyMs: 5 });
+});
+
+test('an order that is another one by then stays', async () => {
+  const first = await rig.saved();
+  const { writeOrder, readOrder } = rig.store;
+  let hangs = true;
+  rig.before.set('scontrol-requeue', async () => {
+    vi.spyOn(rig.store, 'readOrder').mockImplementation(async (jobId) => {
+      if (hangs) throw new StoreError('the file system hangs');
+      return readOrder(jobId);
+    });
+    return says('Requested operation is presently disabled for job 7');
+  });
+  expect(await rig.move(first)).toMatchObject({ status: 400 });
+  await writeOrder({ ...(await readOrder(7))!, actionId: first });
+  hangs = false;
+  await until(() => rig.log.lines.some(({ message }) => /the store answers again/.test(message)), {
+    what: 'the last look',
+    everyMs: 5,
+  });
+  expect(await readOrder(7)).toMatchObject({ actionId: first });
 });
 
 test('a second ask joins the first, and a checkpoint meanwhile is refused', async () => {

@@ -1,9 +1,11 @@
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { StoreError } from '../../../daemon/engine/store/store-error.ts';
 import { until } from '../../lab/until.ts';
-import { OWNER } from '../as-owner/support.ts';
+import { isRoot, OWNER } from '../as-owner/support.ts';
 import { Scene } from './scene.ts';
+import { id } from './support.ts';
 
 const ANEW = (restarts: number) =>
   `job 7 began anew as restart ${restarts}: this does not fit its files any more`;
@@ -85,3 +87,79 @@ test('a folder that others may write to is not believed', async () => {
     'runs that began anew are not read from there: others may write to it',
   );
 });
+
+/** The store takes no change until the function that this returns is called. */
+function takesNothing({ store }: Scene): () => void {
+  const { deprecate } = store;
+  store.deprecate = async () => {
+    throw new StoreError('the file system of /shared hangs');
+  };
+  return () => {
+    store.deprecate = deprecate;
+  };
+}
+
+/** What was left is settled in time, with no start of the job and no other engine. */
+async function isSettled(scene: Scene): Promise<void> {
+  expect(scene.marks).toEqual([`7.1.${OWNER.uid}`]);
+  scene.clock.advance(5_000);
+  await settled(scene);
+  expect(scene.store.found.map(({ deprecated }) => deprecated)).toEqual([ANEW(1)]);
+}
+
+test('a run that may not resume and whose checkpoints the store does not let go is marked', async () => {
+  using scene = new Scene();
+  await scene.checkpoint();
+  scene.slurm = [scene.job({ name: 'another' })];
+  const answers = takesNothing(scene);
+  expect(await scene.start(scene.engine())).toBeNull();
+  expect(scene.marks).toEqual([`7.1.${OWNER.uid}`]);
+  scene.clock.advance(5_000);
+  await expect
+    .poll(() => scene.said('error').filter((text) => /cannot be deprecated/.test(text)))
+    .toHaveLength(2);
+  answers();
+  await scene.clock.whenSleeping();
+  scene.clock.advance(5_000);
+  await isSettled(scene);
+});
+
+test('a run that Slurm says nothing of is marked too', async () => {
+  using scene = new Scene();
+  await scene.checkpoint();
+  scene.slurm = [{ type: 'unavailable', message: 'no answer', garbage: false }];
+  const answers = takesNothing(scene);
+  const started = scene.start(scene.engine(), 1);
+  for (let looks = 1; looks < 6; looks++) {
+    await scene.clock.whenSleeping();
+    scene.clock.advance(60_000);
+  }
+  expect(await started).toBeNull();
+  answers();
+  await isSettled(scene);
+});
+
+test('a run none of whose checkpoints can be restored here is marked too', async () => {
+  using scene = new Scene();
+  await scene.checkpoint(1, { cpuFlags: ['a flag that no CPU has'] });
+  const answers = takesNothing(scene);
+  expect(await scene.start(scene.engine())).toBeNull();
+  answers();
+  await isSettled(scene);
+});
+
+test.runIf(isRoot).each(['looked into', 'changed'])(
+  'a restore that fails while the store cannot be %s is marked too',
+  async (how) => {
+    using scene = new Scene();
+    await scene.checkpoint();
+    const engine = scene.engine();
+    expect((await scene.start(engine))?.actionId).toBe(id(1));
+    const answers = takesNothing(scene);
+    scene.store.hangs = how === 'looked into';
+    expect(await engine.failed(7, 'CRIU says no')).toEqual({ ok: true });
+    scene.store.hangs = false;
+    answers();
+    await isSettled(scene);
+  },
+);

@@ -101,6 +101,8 @@ test('it does not wait for itself, nor for a run that was ended before this one 
   expect(await waits({ ...none, record: record('n2') })).toBe(false);
   const checkpoints = [foundOf({ node: 'n1' })];
   expect(await waits({ checkpoints, order: orderOf(), record: record('n1') })).toBe(false);
+  // The node that ordered it has ended nothing: the job was lost, or waited.
+  expect(await waits({ checkpoints, order: orderOf({ ended: undefined }), record: null })).toBe(true);
   // Ordered by another node, which knows nothing of what runs there; or an order for another run.
   expect(await waits({ checkpoints, order: orderOf({ fromNode: 'n3' }), record: null })).toBe(true);
   expect(await waits({ checkpoints, order: orderOf({ restarts: 2 }), record: null })).toBe(true);
@@ -109,6 +111,25 @@ test('it does not wait for itself, nor for a run that was ended before this one 
 test('of two nodes that it may be on, one that does not respond is enough', async () => {
   await slurm.setNode('n3', 'down');
   expect(await waits({ ...none, checkpoints: [foundOf({ node: 'n1' })], record: record('n3') })).toBe(true);
+});
+
+test('the nodes that it may wait for are recorded with it, for an engine that begins it once more', async () => {
+  await slurm.setNode('n1', 'down');
+  const checkpoints = [foundOf({ node: 'n3' })];
+  expect(await waits({ ...none, checkpoints, record: record('n1') })).toBe(true);
+  expect(store.run).toMatchObject({ node: 'n2', restarts: 1, before: ['n3', 'n1'] });
+  expect(await waits({ ...none, checkpoints, record: store.run })).toBe(true);
+  expect(store.run?.before).toEqual(['n3', 'n1']);
+  // They were an earlier run's to wait for.
+  expect(await waits({ ...none, record: { ...store.run!, restarts: 0 } })).toBe(false);
+  expect(store.run?.before).toBeUndefined();
+});
+
+test('of more nodes than a record may name the newest are recorded, and all are waited for', async () => {
+  await slurm.setNode('n9', 'down');
+  const before = { ...record('n4'), restarts: 1, before: ['n5', 'n6', 'n9'] };
+  expect(await waits({ ...none, checkpoints: [foundOf({ node: 'n3' })], record: before })).toBe(true);
+  expect(store.run?.before).toEqual(['n3', 'n4', 'n5']);
 });
 
 test('a run that cannot be recorded is an error, and begins', async () => {

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { type Choice, choose, freshText, type Situation } from '../../../daemon/engine/start/choose.ts';
+import {
+  type Choice,
+  choose,
+  freshText,
+  type Situation,
+  standing,
+} from '../../../daemon/engine/start/choose.ts';
 import { OWNER } from '../as-owner/support.ts';
 import { foundOf, id, orderOf } from './support.ts';
 
@@ -126,4 +132,32 @@ test.each<[string, Partial<Situation>, string, string]>([
   const choice = chosen(change);
   expect(choice).toMatchObject({ type: 'fresh', why: { kind } });
   expect(told(choice)).toBe(text);
+});
+
+const order = orderOf({ actionId: id(1), restarts: 1 });
+const since = { takenAt: order.createdAt + 1 };
+test.each<[string, Parameters<typeof standing>, boolean]>([
+  ['that there is none', [null, [foundOf({ ...since, actionId: id(2) })]], false],
+  ['nothing was saved since', [order, [foundOf({ actionId: id(2) }), foundOf()]], true],
+  ['the old run was saved since', [order, [foundOf({ ...since, actionId: id(2) }), foundOf()]], false],
+  [
+    'the same, and that is deprecated by now',
+    [order, [foundOf({ ...since, actionId: id(2) }, bad), foundOf()]],
+    false,
+  ],
+  ['the ordered one is published late', [order, [foundOf(since)]], true],
+  [
+    'one from before is published late',
+    [order, [foundOf({ actionId: id(2), publishedAt: order.createdAt + 1 })]],
+    true,
+  ],
+  ['a later run was saved since', [order, [foundOf({ ...since, actionId: id(2), restarts: 1 })]], true],
+  ['another user’s job was saved since', [order, [foundOf({ ...since, actionId: id(2), uid: 5 })]], true],
+  [
+    'the old run was saved since, and the order says nothing of it: whoever gave it named that checkpoint',
+    [orderOf({ ended: undefined }), [foundOf({ ...since, actionId: id(2) })]],
+    true,
+  ],
+])('whether an order stands: %s', (_, given, stands) => {
+  expect(standing(...given)).toBe(stands ? given[0] : null);
 });

@@ -54,6 +54,7 @@ export function orderOf(fields: Partial<Order> = {}): Order {
     reason: 'nodeUnschedulable',
     fromNode: 'n1',
     createdAt: 1_800_000_102_000,
+    ended: true,
     excludedNodes: '',
     ...fields,
   };
