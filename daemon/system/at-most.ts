@@ -7,9 +7,11 @@ export class AtMost {
     this.#free = count;
   }
 
-  async with<T>(body: () => Promise<T>): Promise<T> {
+  /** Rejects with the signal's reason where that comes before its turn; what has begun is not broken off. */
+  async with<T>(body: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted();
     if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else await this.#turn(signal);
     try {
       return await body();
     } finally {
@@ -17,5 +19,20 @@ export class AtMost {
       if (next) next();
       else this.#free++;
     }
+  }
+
+  #turn(signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const onAbort = () => {
+      this.#waiting.splice(this.#waiting.indexOf(go), 1);
+      reject(signal?.reason);
+    };
+    const go = () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    this.#waiting.push(go);
+    return promise;
   }
 }

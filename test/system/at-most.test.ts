@@ -24,3 +24,20 @@ test('so many at a time, the next as soon as any has ended, however it ended', a
   expect(await Promise.all([a, d])).toEqual(['a', 'd']);
   expect(await two.with(async () => 'free')).toBe('free');
 });
+
+test('who does not want to wait any more leaves the queue, and the others have their turns', async () => {
+  const one = new AtMost(1);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const first = one.with(() => promise);
+  const stop = new AbortController();
+  const begun: string[] = [];
+  const second = one.with(async () => void begun.push('second'), stop.signal);
+  const third = one.with(async () => void begun.push('third'), new AbortController().signal);
+  stop.abort(new Error('too late'));
+  await expect(second).rejects.toThrow('too late');
+  // Nor does it begin where it would not have to wait.
+  await expect(new AtMost(1).with(async () => void begun.push('fourth'), stop.signal)).rejects.toThrow();
+  resolve();
+  await Promise.all([first, third]);
+  expect(begun).toEqual(['third']);
+});

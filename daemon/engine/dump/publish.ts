@@ -3,6 +3,7 @@ import type { CheckpointKind, EpochMs } from '../../vocabulary/job.ts';
 import type { RunningJob } from '../job/find-job.ts';
 import { MANIFEST_VERSION, type Manifest } from '../manifest.ts';
 import type { Found, Store } from '../ports.ts';
+import { asStoreError } from '../store/store-error.ts';
 import { RESTORE_OPTIONS } from './criu-arguments.ts';
 import type { Machine } from './machine.ts';
 import type { OpenedFiles } from './opened-files.ts';
@@ -46,7 +47,8 @@ export async function publish(publisher: Publisher, taken: Taken, signal: AbortS
     return await pending.publish(manifestOf(publisher, taken, stored, await machine));
   } catch (error) {
     await pending.discard();
-    throw error;
+    const isSystems = typeof (error as NodeJS.ErrnoException).errno === 'number';
+    throw isSystems ? asStoreError(error, 'cannot write into', pending.dir) : error;
   }
 }
 

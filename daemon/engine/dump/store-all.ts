@@ -4,6 +4,7 @@ import { atOnce } from '../../system/at-once.ts';
 import { within } from '../../system/within.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { Manifest } from '../manifest.ts';
+import { atStore, atStoreForLong } from '../store/threads.ts';
 import { type StoredFile, storeFile, storeTiny } from './compress.ts';
 import { moveFile } from './copy-file.ts';
 import { packs, type Sample } from './packs.ts';
@@ -45,7 +46,7 @@ export async function storeAll(
   const limit = AT_LEAST_MS + all.reduce((sum, { bytes }) => sum + bytes, 0) / BYTES_PER_MS;
   const late = `the shared file system took longer than ${Math.round(limit / 1000)} s`;
   return within(limit, late, signal, async (stop) =>
-    store({ dir, images, archive, record, compress, isApart: await isApart(dir, staging.dir) }, stop),
+    store({ dir, images, archive, record, compress, isApart: await isApart(dir, staging.dir, stop) }, stop),
   );
 }
 
@@ -64,17 +65,20 @@ async function store(
 ): Promise<Stored> {
   const suffix = compress === 'zstd' ? '.zst' : '';
   const folder = join(dir, 'images');
-  await mkdir(folder, { mode: 0o700 });
+  await atStore(() => mkdir(folder, { mode: 0o700 }), signal);
   const targets = new Map(images.map((file) => [file, join(folder, `${file.name}${suffix}`)]));
   targets.set(record, join(dir, 'record.zst'));
   if (archive !== null) targets.set(archive, join(dir, `${archive.name}${suffix}`));
   const stored = new Map<File, StoredFile>();
-  const bring = async (file: File): Promise<void> => {
+  const write = (file: File): Promise<StoredFile> => {
     const [{ path, bytes }, target] = [file, targets.get(file)!];
     const how = file === record ? 'zstd' : compress;
-    if (isApart && bytes <= TINY_BYTES) stored.set(file, await storeTiny(path, target, how));
-    else if (how === 'zstd') stored.set(file, await storeFile(path, target, how, signal));
-    else stored.set(file, await moveFile(path, target, signal));
+    if (isApart && bytes <= TINY_BYTES) return storeTiny(path, target, how);
+    return how === 'zstd' ? storeFile(path, target, how, signal) : moveFile(path, target, signal);
+  };
+  const bring = async (file: File): Promise<void> => {
+    const inTurn = isSmall(file) ? atStore : atStoreForLong;
+    stored.set(file, await inTurn(() => write(file), signal));
   };
   const files = [...targets.keys()];
   // Many small files are a matter of waiting, few large ones one of a CPU.
@@ -92,8 +96,8 @@ async function store(
 }
 
 /** Whether what was dumped is on a disk of this node, as it should be, and not on the store's file system. */
-async function isApart(dir: string, staging: string): Promise<boolean> {
-  const [there, here] = await Promise.all([stat(dir), stat(staging)]);
+async function isApart(dir: string, staging: string, signal: AbortSignal): Promise<boolean> {
+  const [there, here] = await Promise.all([atStore(() => stat(dir), signal), stat(staging)]);
   return there.dev !== here.dev;
 }
 

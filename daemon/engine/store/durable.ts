@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, lstat, open, readdir, rename, unlink } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { atOnce } from '../../system/at-once.ts';
+import { chmod, lstat, readEntries, rename, unlink } from './files.ts';
 import { mustBeMine } from './guard.ts';
 import { StoreError } from './store-error.ts';
+import { atStore } from './threads.ts';
 
 const AT_ONCE = 8;
 
@@ -11,14 +13,16 @@ const AT_ONCE = 8;
 export const TEMPORARY = /^\.tmp-[0-9a-f-]{36}$/;
 
 /** A new file, on disk when this resolves; an existing one is an error (EEXIST). The name is not yet on disk. */
-export async function writeNew(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+export function writeNew(path: string, text: string): Promise<void> {
+  return atStore(async () => {
+    const file = await open(path, 'wx', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  });
 }
 
 /** A file that is either as it was or as it shall be, whatever happens meanwhile. */
@@ -37,13 +41,15 @@ export async function replace(path: string, text: string): Promise<void> {
 /** The names in a folder. */
 export const syncFolder = (path: string): Promise<void> => sync(path);
 
-async function sync(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
+function sync(path: string): Promise<void> {
+  return atStore(async () => {
+    const file = await open(path, 'r');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  });
 }
 
 /**
@@ -53,7 +59,7 @@ async function sync(path: string): Promise<void> {
  * @throws StoreError for what is neither a file nor a folder, is another's, or has another name besides.
  */
 export async function settleTree(path: string): Promise<ReadonlyMap<string, number>> {
-  const below = await readdir(path, { recursive: true, withFileTypes: true });
+  const below = await readEntries(path, { recursive: true });
   const bytes = new Map<string, number>();
   await atOnce(AT_ONCE, [path, ...below.map((entry) => join(entry.parentPath, entry.name))], async (each) => {
     const there = await lstat(each);

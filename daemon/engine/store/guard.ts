@@ -1,5 +1,5 @@
-import { lstat, mkdir, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { lstat, mkdir, realpath, stat } from './files.ts';
 import { asStoreError, codeOf, StoreError } from './store-error.ts';
 
 /** root, outside of tests. */

@@ -2,8 +2,8 @@ import { AtMost } from '../../system/at-most.ts';
 import type { Clock } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { Pending } from '../ports.ts';
+import { type Answers, answersOf } from './answers.ts';
 import type { EngineStore } from './store.ts';
-import { StoreError } from './store-error.ts';
 
 /** For what a job may stand frozen meanwhile. */
 export const ANSWER_MS: Millis = 30_000;
@@ -11,16 +11,18 @@ export const ANSWER_MS: Millis = 30_000;
 export const PATIENCE_MS: Millis = 600_000;
 /** As slow as a file system may be that takes part in this. */
 const BYTES_PER_MS = (20 * 1024 * 1024) / 1000;
-/** Node has few threads, and a job's cgroup is thawed by one. Of looks, and apart from them of what tidies up. */
+/** Of looks, and apart from them of what tidies up: none keeps the others from the store for long (`threads.ts`). */
 const AT_ONCE = 4;
 
 /**
  * The store, with no method that is waited for longer than it may take: a shared file system that hangs gives no
- * error by itself, and a frozen job has to run on. What hangs keeps one of Node's threads; until it has come back
- * nothing more is asked of the file system, and every method rejects at once.
+ * error by itself, and a frozen job has to run on. Once a method was given up, and until it has come back after all,
+ * every method rejects at once, and so does whatever waits for its turn. How many of Node's threads hang by then is
+ * `threads.ts`' to bound: a method may have several calls under way.
  */
 export function inTime(store: EngineStore, clock: Clock, dir: string): EngineStore {
-  const within = withinOf(clock, dir);
+  const answers = answersOf(dir);
+  const within = withinOf(clock, answers);
   const [looks, tidying] = [new AtMost(AT_ONCE), new AtMost(AT_ONCE)];
   const soon =
     <Args extends unknown[], T>(method: (...args: Args) => Promise<T>) =>
@@ -29,7 +31,7 @@ export function inTime(store: EngineStore, clock: Clock, dir: string): EngineSto
   const patient =
     <Args extends unknown[], T>(few: AtMost, method: (...args: Args) => Promise<T>) =>
     (...args: Args) =>
-      few.with(() => within(PATIENCE_MS, () => method(...args)));
+      few.with(() => within(PATIENCE_MS, () => method(...args)), answers.ending());
   const { upkeep } = store;
   return {
     async begin(jobId, actionId) {
@@ -79,20 +81,15 @@ function pendingInTime({ dir, publish, discard }: Pending, within: Within): Pend
   };
 }
 
-function withinOf(clock: Clock, dir: string): Within {
-  let hanging = 0;
-  const silent = (what: string): StoreError => {
-    const message = `the file system of ${dir} ${what}`;
-    return new StoreError(message, { cause: Object.assign(new Error(message), { code: 'ETIMEDOUT' }) });
-  };
+function withinOf(clock: Clock, answers: Answers): Within {
   return async (limit, body, tooLate) => {
-    if (hanging > 0) throw silent('hangs: nothing more is asked of it before it answers');
+    answers.ending().throwIfAborted();
     const over = new AbortController();
     const work = body();
     const late = clock.sleep(limit, over.signal).then(() => {
-      hanging++;
-      work.finally(() => hanging--).then(tooLate, () => undefined);
-      throw silent(`did not answer within ${Math.round(limit / 1000)} s`);
+      answers.wait(work);
+      work.then(tooLate, () => undefined);
+      throw answers.silent(`did not answer within ${Math.round(limit / 1000)} s`);
     });
     try {
       return await Promise.race([work, late]);

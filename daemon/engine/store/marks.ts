@@ -1,7 +1,7 @@
-import { readdir, rmdir, stat, unlink, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EpochMs, JobId } from '../../vocabulary/job.ts';
 import { writeNew } from './durable.ts';
+import { readdir, rmdir, stat, unlink, utimes } from './files.ts';
 import { ensureFolder } from './guard.ts';
 import { type Places, readJobName, TRASH } from './places.ts';
 import { codeOf } from './store-error.ts';

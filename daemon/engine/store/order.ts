@@ -1,9 +1,9 @@
-import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobId } from '../../vocabulary/job.ts';
 import { ORDER_VERSION, type Order, orderSchema } from '../manifest.ts';
 import { attempt, guardJob, type StoreContext } from './context.ts';
 import { replace, syncFolder } from './durable.ts';
+import { unlink } from './files.ts';
 import { ensureFolder } from './guard.ts';
 import { ORDER } from './places.ts';
 import { fitting, readRecord } from './record.ts';

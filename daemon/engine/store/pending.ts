@@ -1,9 +1,9 @@
-import { lstat, mkdir, rename, unlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { JobId } from '../../vocabulary/job.ts';
 import { type Manifest, manifestSchema } from '../manifest.ts';
 import type { Found, Pending } from '../ports.ts';
 import { settleTree, syncFolder } from './durable.ts';
+import { lstat, mkdir, rename, unlink, writeFile } from './files.ts';
 import { ensureFolder } from './guard.ts';
 import { MANIFEST, type Places, WRITER } from './places.ts';
 import { fitting } from './record.ts';

@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import * as v from 'valibot';
 import { mustBeMine } from './guard.ts';
 import { asStoreError, codeOf, StoreError } from './store-error.ts';
+import { atStore } from './threads.ts';
 
 /** A job with 100,000 files open has a manifest of some 20 MB. */
 const MOST_RECORD_BYTES = 64 * 1024 * 1024;
@@ -11,7 +12,11 @@ const MOST_RECORD_BYTES = 64 * 1024 * 1024;
  * A small file of the store as text; null where there is none.
  * @throws StoreError for a link, a file of another's or with another name besides, and what is no regular file.
  */
-export async function readOwnFile(path: string, most = MOST_RECORD_BYTES): Promise<string | null> {
+export function readOwnFile(path: string, most = MOST_RECORD_BYTES): Promise<string | null> {
+  return atStore(() => read(path, most));
+}
+
+async function read(path: string, most: number): Promise<string | null> {
   let file: FileHandle | undefined;
   try {
     // Not blocking, for what turns out to be a fifo.

@@ -1,12 +1,12 @@
-import { lstat } from 'node:fs/promises';
 import type { JobId } from '../../vocabulary/job.ts';
+import { lstat } from './files.ts';
 import { type Marks, namesIn } from './marks.ts';
 import { type Places, readJobName } from './places.ts';
 import { codeOf } from './store-error.ts';
 
 /** One look each: a search of so many jobs takes a second or two on a parallel file system. */
 const MOST_JOBS = 100_000;
-const AT_ONCE = 16;
+const AT_ONCE = 8;
 
 /** Job folders, newest first: ids are counted up. */
 export async function jobsIn(places: Places): Promise<JobId[]> {

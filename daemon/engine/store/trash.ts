@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Turns } from '../../system/turns.ts';
+import { removeAllIn, removeTree, rename } from './files.ts';
 import { ensureFolder } from './guard.ts';
 import { TRASH } from './places.ts';
 import { codeOf } from './store-error.ts';
@@ -27,15 +27,13 @@ export function createTrash(ensureNode: () => Promise<string>): Trash {
       const aside = join(trash, randomUUID());
       await rename(path, aside);
       // What stays is taken away by `empty`, which says why where it cannot.
-      void turns.with(() => rm(aside, { recursive: true, force: true })).catch(() => undefined);
+      void turns.with(() => removeTree(aside)).catch(() => undefined);
     },
     async empty() {
       const trash = join(await ensureNode(), TRASH);
-      const names = await readdir(trash).catch((error: unknown) => {
-        if (codeOf(error) === 'ENOENT') return [];
-        throw error;
+      await removeAllIn(trash).catch((error: unknown) => {
+        if (codeOf(error) !== 'ENOENT') throw error;
       });
-      for (const name of names) await rm(join(trash, name), { recursive: true, force: true });
     },
   };
 }

@@ -1,8 +1,8 @@
-import { lstat, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EpochMs, JobId, Millis } from '../../vocabulary/job.ts';
 import { attempt, guardJob, type StoreContext } from './context.ts';
 import { TEMPORARY } from './durable.ts';
+import { lstat, rmdir, unlink } from './files.ts';
 import { namesIn } from './marks.ts';
 import { isActionId, ORDER, RUN, readHalfWrittenName, WRITER } from './places.ts';
 import { ofJob } from './reading.ts';

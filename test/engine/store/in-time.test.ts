@@ -86,7 +86,7 @@ test('a checkpoint is published as well as without a limit, and given time by it
   expect(await outcome).toMatch(/did not answer within/);
 });
 
-test('of what may take long, so few hang at once that the engine can still thaw a job', async () => {
+test('of what may take long, so little is asked for at once that the rest has its turn', async () => {
   using it = hanging('find');
   const looks = Array.from({ length: 20 }, () => it.store.find(randomUUID()).catch(() => null));
   await it.clock.whenSleeping(4);
@@ -95,4 +95,22 @@ test('of what may take long, so few hang at once that the engine can still thaw 
   it.answer();
   await Promise.all(looks);
   expect(it.asked).toHaveLength(20);
+});
+
+test('once it hangs, nobody waits in line for it, nor gets in', async () => {
+  using it = hanging('find', 'readOrder');
+  const looks = Array.from({ length: 4 }, () => it.store.find(randomUUID()));
+  const waiting = expect(it.store.find(randomUUID())).rejects.toThrow(/hangs: nothing more is asked of it/);
+  const refused = expect(it.store.readOrder(7)).rejects.toThrow(/did not answer within 30 s/);
+  await it.clock.whenSleeping(5);
+  it.clock.advance(ANSWER_MS);
+  await refused;
+
+  await waiting;
+  await expect(it.store.find(randomUUID())).rejects.toThrow(/hangs: nothing more is asked of it/);
+  expect(it.asked.filter((name) => name === 'find')).toHaveLength(4);
+
+  it.answer();
+  expect(await Promise.all(looks)).toEqual([null, null, null, null]);
+  await expect.poll(() => it.store.find(randomUUID()).catch(() => 'refused')).toBeNull();
 });
