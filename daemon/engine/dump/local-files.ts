@@ -1,7 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cgroupMembers } from '../job/members.ts';
-import { readProcess } from '../job/process.ts';
+import { membersNow } from '../job/on-the-spot.ts';
 import type { JobTree } from '../job/tree.ts';
 import type { LocalFile } from './opened-files.ts';
 
@@ -20,10 +19,8 @@ export async function ownersFiles(
   const uid = tree.root.uids[0]!;
   const depth = tree.root.nsPids.length;
   // Not those of the tree, which is older than the record: the job is frozen, and may have forked before.
-  const members = await Promise.all((await cgroupMembers(tree.folder)).map((pid) => readProcess(proc, pid)));
-  const outside = new Map(
-    members.filter((found) => found !== null).map(({ pid, nsPids }) => [nsPids[depth - 1], pid]),
-  );
+  const members = [...(await membersNow(proc, tree.folder)).values()];
+  const outside = new Map(members.map(({ pid, nsPids }) => [nsPids[depth - 1], pid]));
   const own: LocalFile[] = [];
   for (const file of files) {
     const pid = outside.get(file.pid);

@@ -1,11 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { EpochMs, JobId } from '../../vocabulary/job.ts';
-import { batchTaskOf, readMembers } from '../job/batch-task.ts';
 import { batchStepOf, cgroupFolder, type StepCgroup } from '../job/cgroup.ts';
-import { cgroupMembers } from '../job/members.ts';
 import { parseMounts } from '../job/mounts.ts';
-import { listPids } from '../job/process.ts';
+import { batchTaskNow, cgroupNow, membersNow, pidsNow } from '../job/on-the-spot.ts';
 
 /** A batch script that runs on this node, whatever Slurm thinks of it. */
 export interface BatchRun {
@@ -29,10 +27,10 @@ const MOST_RUNS = 4_096;
 export async function batchRuns(proc: string): Promise<readonly BatchRun[]> {
   const steps = await stepsIn(proc);
   if (steps.size === 0) return [];
-  const bootAt = await bootTime(proc);
+  const bootAt = bootTime(proc);
   const runs: BatchRun[] = [];
   for (const [folder, { jobId, cgroup }] of steps) {
-    const task = await batchTaskOf(proc, await readMembers(proc, await cgroupMembers(folder)));
+    const task = batchTaskNow(proc, await membersNow(proc, folder));
     if (!task) continue;
     const { pid, startTime } = task;
     runs.push({
@@ -47,10 +45,10 @@ export async function batchRuns(proc: string): Promise<readonly BatchRun[]> {
 }
 
 async function stepsIn(proc: string): Promise<ReadonlyMap<string, { jobId: JobId; cgroup: StepCgroup }>> {
-  const mounts = parseMounts(await readFile(join(proc, 'self/mountinfo'), 'utf8'));
+  const mounts = parseMounts(readFileSync(join(proc, 'self/mountinfo'), 'utf8'));
   const steps = new Map<string, { jobId: JobId; cgroup: StepCgroup }>();
-  for (const pid of await listPids(proc)) {
-    const text = await readFile(join(proc, String(pid), 'cgroup'), 'latin1').catch(() => '');
+  for await (const pid of pidsNow(proc)) {
+    const text = cgroupNow(proc, pid);
     for (const [, digits] of text.matchAll(/\/job_([1-9]\d{0,9})\/step_batch(?:\/|$)/gm)) {
       const jobId = Number(digits);
       const cgroup = batchStepOf(text, jobId);
@@ -61,8 +59,8 @@ async function stepsIn(proc: string): Promise<ReadonlyMap<string, { jobId: JobId
   return steps;
 }
 
-async function bootTime(proc: string): Promise<EpochMs> {
-  const seconds = /^btime (\d{1,12})$/m.exec(await readFile(join(proc, 'stat'), 'latin1'))?.[1];
+function bootTime(proc: string): EpochMs {
+  const seconds = /^btime (\d{1,12})$/m.exec(readFileSync(join(proc, 'stat'), 'latin1'))?.[1];
   if (seconds === undefined) throw new Error(`${proc}/stat does not say when this node was booted`);
   return Number(seconds) * 1000;
 }

@@ -1,10 +1,9 @@
-import { readdir } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
-import { batchTaskOf, isStepd, readMembers } from '../job/batch-task.ts';
-import { cgroupMembers } from '../job/members.ts';
-import { type Process, readProcess } from '../job/process.ts';
+import { batchTaskNow, isStepdNow, membersNow, processNow } from '../job/on-the-spot.ts';
+import type { Process } from '../job/process.ts';
 import type { Freezer, StepFolder } from '../move/cgroup-freezer.ts';
 import type { BatchRun } from './batch-runs.ts';
 
@@ -21,21 +20,26 @@ const TRY_FOR_MS: Millis = 5_000;
 const POLL_MS: Millis = 20;
 
 /** The cgroups that hold a job's own processes, one a step; not its slurmstepds. Empty once the job is gone. */
-export async function partsOf({
-  version,
-  folder,
-}: Pick<BatchRun, 'version' | 'folder'>): Promise<StepFolder[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  const steps = entries.filter((entry) => entry.isDirectory() && entry.name.startsWith('step_'));
-  return steps.map(({ name }) => ({
+export function partsOf({ version, folder }: Pick<BatchRun, 'version' | 'folder'>): StepFolder[] {
+  const steps = foldersIn(folder).filter((name) => name.startsWith('step_'));
+  return steps.map((name) => ({
     version,
     folder: version === 1 ? join(folder, name) : join(folder, name, 'user'),
   }));
 }
 
+function foldersIn(folder: string): string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}
+
 /** Whether the very batch script that was seen still runs. */
-export async function isSameRun(proc: string, { task }: BatchRun): Promise<boolean> {
-  return (await readProcess(proc, task.pid))?.startTime === task.startTime;
+export function isSameRun(proc: string, { task }: BatchRun): boolean {
+  return processNow(proc, task.pid)?.startTime === task.startTime;
 }
 
 /**
@@ -48,25 +52,25 @@ export async function isSameRun(proc: string, { task }: BatchRun): Promise<boole
  */
 export async function endRun(ender: Ender, run: BatchRun): Promise<'ended' | 'gone'> {
   const { freezer, clock, proc } = ender;
-  if (!(await isSameRun(proc, run))) return 'gone';
+  if (!isSameRun(proc, run)) return 'gone';
   let until = clock.now() + TRY_FOR_MS;
   const halted = new Map<string, StepFolder>();
   for (;;) {
-    for (const part of await partsOf(run)) {
+    for (const part of partsOf(run)) {
       await freezer.halt(part);
       halted.set(part.folder, part);
     }
     const left = await stepdsOf(proc, run);
     if (left.length === 0 || clock.now() >= until) break;
-    for (const stepd of left) await kill(ender, stepd);
+    for (const stepd of left) kill(ender, stepd);
     await clock.sleep(POLL_MS);
   }
   until = clock.now() + TRY_FOR_MS;
   for (;;) {
-    const members = [...(await readMembers(proc, await cgroupMembers(run.folder))).values()];
+    const members = [...(await membersNow(proc, run.folder)).values()];
     const alive = members.filter(({ state }) => !/[ZX]/.test(state));
     if (alive.length === 0) return 'ended';
-    for (const process of alive) await kill(ender, process);
+    for (const process of alive) kill(ender, process);
     for (const part of halted.values()) await freezer.thaw(part);
     if (clock.now() >= until) throw new Error(`not even SIGKILL has ended ${namesOf(alive)}`);
     await clock.sleep(POLL_MS);
@@ -80,22 +84,22 @@ export async function endRun(ender: Ender, run: BatchRun): Promise<'ended' | 'go
 async function stepdsOf(proc: string, run: BatchRun): Promise<Process[]> {
   const found = new Map<number, Process>();
   const inParts = new Set<number>();
-  for (const { folder } of await partsOf(run)) {
-    const members = await readMembers(proc, await cgroupMembers(folder));
+  for (const { folder } of partsOf(run)) {
+    const members = await membersNow(proc, folder);
     for (const pid of members.keys()) inParts.add(pid);
-    const task = await batchTaskOf(proc, members);
-    const parent = task && (await readProcess(proc, task.ppid));
-    if (parent && (await isStepd(proc, parent))) found.set(parent.pid, parent);
+    const task = batchTaskNow(proc, members);
+    const parent = task && processNow(proc, task.ppid);
+    if (parent && isStepdNow(proc, parent)) found.set(parent.pid, parent);
   }
-  const members = await readMembers(proc, await cgroupMembers(run.folder));
+  const members = await membersNow(proc, run.folder);
   for (const process of members.values())
-    if (!inParts.has(process.pid) && (await isStepd(proc, process))) found.set(process.pid, process);
+    if (!inParts.has(process.pid) && isStepdNow(proc, process)) found.set(process.pid, process);
   return [...found.values()].filter(({ state }) => !/[ZX]/.test(state));
 }
 
 /** This very process, or nobody. */
-async function kill({ proc, signal }: Ender, { pid, startTime }: Process): Promise<void> {
-  if ((await readProcess(proc, pid))?.startTime !== startTime) return;
+function kill({ proc, signal }: Ender, { pid, startTime }: Process): void {
+  if (processNow(proc, pid)?.startTime !== startTime) return;
   try {
     signal(pid, 'SIGKILL');
   } catch (error) {

@@ -27,8 +27,7 @@ const UNSEEN_AFTER = 6;
 const FIRST_WITHIN: Millis = 10_000;
 
 /** How often slurmd is asked. */
-export const periodOf = (slurmdTimeoutMs: Millis): Millis =>
-  Math.min(30_000, Math.max(2_000, slurmdTimeoutMs / 10));
+const periodOf = (slurmdTimeoutMs: Millis): Millis => Math.min(30_000, Math.max(2_000, slurmdTimeoutMs / 10));
 
 export function startFence(ports: FencePorts, signal: AbortSignal): Background {
   const { clock, log, proc } = ports;
@@ -43,10 +42,13 @@ export function startFence(ports: FencePorts, signal: AbortSignal): Background {
   let silentSince: EpochMs | null = null;
   let lastProblem = '';
 
-  /** A run was ended here: what the engine has noted of it goes. */
+  /** A run was ended here. */
   async function ended(jobId: JobId): Promise<void> {
     await slurmds.remembers(jobId);
-    await ports.ended(jobId);
+    // It may wait for a start of that job, which may wait for the store: other runs must not wait with it.
+    ports.ended(jobId).catch((error: unknown) => {
+      log.error({ job_id: jobId, err: error }, `job ${jobId}: its end could not be noted`);
+    });
   }
 
   async function turn(until: AbortSignal): Promise<Millis> {

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import type { JobId } from '../../vocabulary/job.ts';
@@ -17,35 +17,41 @@ const UNFINISHED = '.new';
 const folderOf = (runDir: string): string => join(runDir, 'fenced');
 const pathOf = (runDir: string, jobId: JobId): string => join(folderOf(runDir), `${jobId}.json`);
 
+/*
+ * In this thread, since the fence freezes jobs just when all others may hang in the store. `run_dir` is in memory: /run.
+ */
+
 /** Says that the fence holds a run frozen: from before it is, until it runs again or is dead. */
-export async function noteFrozen(runDir: string, run: BatchRun): Promise<void> {
+export function noteFrozen(runDir: string, run: BatchRun): void {
   const path = pathOf(runDir, run.jobId);
-  await mkdir(folderOf(runDir), { recursive: true, mode: 0o700 });
-  await writeFile(`${path}${UNFINISHED}`, JSON.stringify(run), { mode: 0o600 });
-  await rename(`${path}${UNFINISHED}`, path);
+  mkdirSync(folderOf(runDir), { recursive: true, mode: 0o700 });
+  writeFileSync(`${path}${UNFINISHED}`, JSON.stringify(run), { mode: 0o600 });
+  renameSync(`${path}${UNFINISHED}`, path);
 }
 
-export async function forgetFrozen(runDir: string, jobId: JobId): Promise<void> {
-  await rm(pathOf(runDir, jobId), { force: true });
+export function forgetFrozen(runDir: string, jobId: JobId): void {
+  rmSync(pathOf(runDir, jobId), { force: true });
 }
 
 /** What an engine before this one left frozen; a message in place of a note that cannot be read. */
-export async function readFrozen(runDir: string): Promise<(BatchRun | string)[]> {
-  const names = await readdir(folderOf(runDir)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
+export function readFrozen(runDir: string): (BatchRun | string)[] {
+  const folder = folderOf(runDir);
+  const names = existsSync(folder) ? readdirSync(folder) : [];
   const runs: (BatchRun | string)[] = [];
   for (const name of names) {
-    const path = join(folderOf(runDir), name);
+    const path = join(folder, name);
     // What was not finished says nothing: nothing was frozen yet.
-    if (name.endsWith(UNFINISHED)) await rm(path, { force: true });
+    if (name.endsWith(UNFINISHED)) rmSync(path, { force: true });
     if (!name.endsWith('.json')) continue;
-    runs.push(await read(path).catch((error: Error) => `${path} cannot be read: ${error.message}`));
+    runs.push(read(path));
   }
   return runs;
 }
 
-async function read(path: string): Promise<BatchRun> {
-  return v.parse(schema, JSON.parse(await readFile(path, 'utf8')));
+function read(path: string): BatchRun | string {
+  try {
+    return v.parse(schema, JSON.parse(readFileSync(path, 'utf8')));
+  } catch (error) {
+    return `${path} cannot be read: ${(error as Error).message}`;
+  }
 }

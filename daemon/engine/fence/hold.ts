@@ -37,18 +37,20 @@ export function createHolds(ports: FencePorts): Holds {
   }
 
   /** Without it only an engine that is killed meanwhile leaves the job frozen: two copies would be worse. */
-  async function note(run: BatchRun): Promise<void> {
-    await noteFrozen(config.runDir, run).catch((error: Error) => {
+  function note(run: BatchRun): void {
+    try {
+      noteFrozen(config.runDir, run);
+    } catch (error) {
       log.warn(
         { job_id: run.jobId, err: error },
-        `that job ${run.jobId} is frozen cannot be noted: ${error.message}`,
+        `that job ${run.jobId} is frozen cannot be noted: ${(error as Error).message}`,
       );
-    });
+    }
   }
 
   async function letGo(run: BatchRun): Promise<void> {
-    for (const part of await partsOf(run)) await freezer.thaw(part);
-    await forgetFrozen(config.runDir, run.jobId);
+    for (const part of partsOf(run)) await freezer.thaw(part);
+    forgetFrozen(config.runDir, run.jobId);
     held.get(nameOf(run))?.free();
     held.delete(nameOf(run));
   }
@@ -57,9 +59,9 @@ export function createHolds(ports: FencePorts): Holds {
     async freeze(run, why) {
       const isFirst = !held.has(nameOf(run));
       if (!(await hold(run, FROZEN))) return;
-      if (isFirst) await note(run);
+      if (isFirst) note(run);
       // Each time: a step may have begun since.
-      for (const part of await partsOf(run)) await freezer.halt(part);
+      for (const part of partsOf(run)) await freezer.halt(part);
       if (!isFirst) return;
       const fields = { job_id: run.jobId, problem: why };
       log.error(
@@ -75,7 +77,7 @@ export function createHolds(ports: FencePorts): Holds {
     async end(run, why) {
       const { jobId } = run;
       await hold(run, 'the end of its old run');
-      await note(run);
+      note(run);
       const what = await endRun(ports, run);
       await letGo(run);
       // What is noted of the job may be another run's by now.
@@ -85,13 +87,13 @@ export function createHolds(ports: FencePorts): Holds {
     },
     frozen: () => [...held.values()].map(({ run }) => run),
     async tidy() {
-      for (const { run } of [...held.values()]) if (!(await isSameRun(proc, run))) await letGo(run);
+      for (const { run } of [...held.values()]) if (!isSameRun(proc, run)) await letGo(run);
     },
     async recall() {
-      for (const run of await readFrozen(config.runDir)) {
+      for (const run of readFrozen(config.runDir)) {
         if (typeof run === 'string') {
           log.error({ problem: run }, 'a job may stand frozen: thaw its cgroup by hand');
-        } else if (await isSameRun(proc, run)) await hold(run, FROZEN);
+        } else if (isSameRun(proc, run)) await hold(run, FROZEN);
         else await letGo(run);
       }
     },

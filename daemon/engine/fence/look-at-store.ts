@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Exec } from '../../system/ports.ts';
 import type { JobId, Millis } from '../../vocabulary/job.ts';
-import { isRoots, listPids, readProcess } from '../job/process.ts';
+import { pidsNow, processNow, wordsNow } from '../job/on-the-spot.ts';
+import { isRoots } from '../job/process.ts';
 import { RUN_VERSION, type RunRecord, runSchema } from '../manifest.ts';
 import { placesOf, RUN } from '../store/places.ts';
 import { fitting } from '../store/record.ts';
@@ -42,6 +42,8 @@ for path; do
   esac
 done
 `;
+/** What of it may hang in the store. They map nothing but the system's own files. */
+const PROGRAMS = new Set(['sh', 'stat', 'head']);
 
 /**
  * Whether the store is there, and what it has of these jobs' runs. The folder of this node in it, which `marks` made,
@@ -80,12 +82,11 @@ const away = (why: string): StoreLook => ({ type: 'away', why: why.replace(/[^ -
 
 /** A child of an earlier look that not even SIGKILL has ended: one more would hang beside it. */
 async function hangs({ proc }: StoreLooker): Promise<boolean> {
-  for (const pid of await listPids(proc)) {
-    const words = await readFile(join(proc, String(pid), 'cmdline'), 'latin1').catch(() => '');
+  for await (const pid of pidsNow(proc)) {
     // Anybody may write such words on their own command line, or on a setuid program's.
-    if (!words.split('\0').includes(FORMAT)) continue;
-    const process = await readProcess(proc, pid);
-    if (process && isRoots(process)) return true;
+    const process = processNow(proc, pid);
+    if (!process || !isRoots(process) || !PROGRAMS.has(process.name)) continue;
+    if (wordsNow(proc, pid).includes(FORMAT)) return true;
   }
   return false;
 }

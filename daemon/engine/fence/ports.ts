@@ -14,6 +14,6 @@ export interface FencePorts extends Ender {
   readonly slurm: SlurmCommands;
   readonly log: Log;
   readonly keepOff: Checkpointer['keepOff'];
-  /** A run was ended here: what the engine has noted of it goes. */
+  /** A run was ended here: what the engine has noted of it goes. The fence does not wait for that. */
   readonly ended: (jobId: JobId) => Promise<void>;
 }

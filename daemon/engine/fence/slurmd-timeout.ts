@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { confCommand, readConf } from '../../sources/slurm/conf.ts';
@@ -30,20 +30,24 @@ export function slurmdTimeout(ports: FencePorts): SlurmdTimeout {
   let dueAt: EpochMs = 0;
   let failures = 0;
 
-  async function keep(value: Millis): Promise<void> {
+  function keep(value: Millis): void {
     if (known === value) return;
     known = value;
     try {
-      await writeFile(`${path}.new`, `${value}\n`, { mode: 0o600 });
-      await rename(`${path}.new`, path);
+      writeFileSync(`${path}.new`, `${value}\n`, { mode: 0o600 });
+      renameSync(`${path}.new`, path);
     } catch (error) {
       log.warn({ err: error }, `${path} cannot be written: ${(error as Error).message}`);
     }
   }
 
-  async function recall(): Promise<Millis | null> {
-    const text = await readFile(path, 'latin1').catch(() => '');
-    return /^\d{1,9}\n$/.test(text) ? Number(text) : null;
+  function recall(): Millis | null {
+    try {
+      const text = readFileSync(path, 'latin1');
+      return /^\d{1,9}\n$/.test(text) ? Number(text) : null;
+    } catch {
+      return null;
+    }
   }
 
   return {
@@ -54,12 +58,12 @@ export function slurmdTimeout(ports: FencePorts): SlurmdTimeout {
       const command = { ...confCommand(slurm), kind: 'fence-config' };
       const read = readConf(await exec.run(command, signal), names);
       if (read.type === 'conf') {
-        await keep(read.conf.slurmdTimeoutMs ?? DEFAULT_MS);
+        keep(read.conf.slurmdTimeoutMs ?? DEFAULT_MS);
         failures = 0;
         dueAt = clock.now() + EVERY_MS;
         return;
       }
-      known ??= await recall();
+      known ??= recall();
       dueAt = clock.now() + backoff(failures++, placeOf(names.node), 5_000);
     },
   };

@@ -1,8 +1,7 @@
-import { readFile, readlink } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Exec, Log } from '../../system/ports.ts';
 import type { JobId } from '../../vocabulary/job.ts';
-import { listPids, type Process, readProcess } from '../job/process.ts';
+import { cgroupNow, pidsNow, processNow, programNow } from '../job/on-the-spot.ts';
+import { isRoots, type Process } from '../job/process.ts';
 
 /**
  * A slurmd that was cut off takes a job for running until slurmctld tells it to end it (`active_job_id`), and slurmctld
@@ -39,7 +38,7 @@ export function createSlurmds({
   const due = new Map<string, { readonly slurmd: Slurmd; readonly jobs: Set<JobId> }>();
 
   async function restart({ pid, startTime, unit }: Slurmd, jobs: readonly JobId[]): Promise<void> {
-    if ((await readProcess(proc, pid))?.startTime !== startTime) return;
+    if (processNow(proc, pid)?.startTime !== startTime) return;
     const result =
       unit === null
         ? null
@@ -62,7 +61,7 @@ export function createSlurmds({
 
   return {
     async remembers(jobId) {
-      for (const slurmd of await findSlurmds(proc)) {
+      for (const slurmd of await findSlurmds(proc).catch(() => [])) {
         const name = `${slurmd.pid}:${slurmd.startTime}`;
         const known = due.get(name) ?? { slurmd, jobs: new Set<JobId>() };
         known.jobs.add(jobId);
@@ -82,16 +81,15 @@ export function createSlurmds({
 /** Root's, by their program; more than one only where several nodes are one machine. */
 async function findSlurmds(proc: string): Promise<Slurmd[]> {
   const found: Slurmd[] = [];
-  for (const pid of await listPids(proc).catch(() => [])) {
-    const exe = await readlink(join(proc, String(pid), 'exe')).catch(() => '');
-    if (!/\/slurmd(-[a-z]+)?( \(deleted\))?$/.test(exe)) continue;
-    const process = await readProcess(proc, pid);
-    if (process?.uids.every((id) => id === 0)) found.push({ ...process, unit: await unitOf(proc, process) });
+  for await (const pid of pidsNow(proc)) {
+    if (!/\/slurmd(-[a-z]+)?( \(deleted\))?$/.test(programNow(proc, pid))) continue;
+    const process = processNow(proc, pid);
+    if (process && isRoots(process)) found.push({ ...process, unit: unitOf(proc, process) });
   }
   return found;
 }
 
-async function unitOf(proc: string, { pid }: Process): Promise<string | null> {
-  const text = await readFile(join(proc, String(pid), 'cgroup'), 'latin1').catch(() => '');
+function unitOf(proc: string, { pid }: Process): string | null {
+  const text = cgroupNow(proc, pid);
   return /^(?:0:|\d+:name=systemd):.*\/([A-Za-z0-9:_.@-]+\.service)(?:\/.*)?$/m.exec(text)?.[1] ?? null;
 }

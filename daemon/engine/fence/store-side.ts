@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Millis } from '../../vocabulary/job.ts';
 import { RUN_VERSION } from '../manifest.ts';
@@ -43,6 +43,14 @@ export function createStoreSide({ exec, proc, config, store, log }: FencePorts):
       .finally(() => underWay.delete(name));
   }
 
+  function noted(): string {
+    try {
+      return readFileSync(note, 'utf8');
+    } catch {
+      return '';
+    }
+  }
+
   return {
     async look(runs) {
       const jobs = runs.map(({ jobId }) => jobId);
@@ -53,9 +61,9 @@ export function createStoreSide({ exec, proc, config, store, log }: FencePorts):
     settleIn() {
       if (settled) return;
       once('settle', async () => {
-        if ((await readFile(note, 'utf8').catch(() => '')) !== mine) {
+        if (noted() !== mine) {
           await store.upkeep.settleIn();
-          await writeFile(note, mine, { mode: 0o600 });
+          writeFileSync(note, mine, { mode: 0o600 });
         }
         settled = true;
       });

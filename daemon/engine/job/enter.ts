@@ -1,7 +1,7 @@
 import { readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Verdict } from '../ports.ts';
-import { isStepd } from './batch-task.ts';
+import { isStepdNow } from './on-the-spot.ts';
 import { isRoots, type Process, readProcess } from './process.ts';
 import type { JobTree } from './tree.ts';
 
@@ -40,7 +40,7 @@ export async function entryTo(proc: string, seen: Seen): Promise<Entry> {
  */
 export async function entryToJob(proc: string, { root, init }: JobTree): Promise<Entry> {
   const above = init ?? (await readProcess(proc, root.ppid));
-  if (above === null || (init === null && !(await isStepd(proc, above))))
+  if (above === null || (init === null && !isStepdNow(proc, above)))
     return { ok: false, message: "the job's slurmstepd is gone" };
   const [its, trusted] = await Promise.all([root, above].map(({ pid }) => mountsOf(proc, String(pid))));
   if (its !== trusted)

@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobId } from '../../vocabulary/job.ts';
-import { batchTaskOf, readMembers } from './batch-task.ts';
 import { batchStepOf, cgroupFolder, type StepCgroup } from './cgroup.ts';
-import { cgroupMembers } from './members.ts';
 import { parseMounts } from './mounts.ts';
+import { batchTaskNow, membersNow } from './on-the-spot.ts';
 import { isRoots, listPids, type Process } from './process.ts';
 import type { RestoredRun } from './run-file.ts';
 
@@ -63,8 +62,8 @@ interface Found {
 /** The batch task in one of the cgroups, and whoever is beside it. */
 async function findIn(proc: string, steps: BatchSteps): Promise<Found | null> {
   for (const [folder, cgroup] of steps) {
-    const members = await readMembers(proc, await cgroupMembers(folder));
-    const task = await batchTaskOf(proc, members);
+    const members = await membersNow(proc, folder);
+    const task = batchTaskNow(proc, members);
     if (task) return { cgroup, folder, members, task };
   }
   return null;

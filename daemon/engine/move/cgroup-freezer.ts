@@ -1,10 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { StepCgroup } from '../job/cgroup.ts';
-import { cgroupMembers } from '../job/members.ts';
-import { readProcess } from '../job/process.ts';
+import { isGone, memberPidsNow, processNow } from '../job/on-the-spot.ts';
 
 /** A cgroup of a job's, usually its batch step's, which is stopped and started as a whole. */
 export interface StepFolder {
@@ -12,6 +11,7 @@ export interface StepFolder {
   readonly folder: string;
 }
 
+/** Needs none of Node's threads: a store that hangs may keep them, and a frozen job must not wait for that. */
 export interface Freezer {
   /** Resolves once every task of it is frozen; rejects where some are not after `FREEZE_WITHIN_MS`, all thawed again. */
   freeze(step: StepFolder): Promise<void>;
@@ -43,45 +43,45 @@ export interface FreezerPorts {
 
 export function createFreezer({ clock, proc, signal }: FreezerPorts): Freezer {
   async function freeze(step: StepFolder): Promise<void> {
-    await tell(step);
-    for (let waited = 0; !(await isFrozen(step)); waited += POLL_MS) {
+    tell(step);
+    for (let waited = 0; !isFrozen(step); waited += POLL_MS) {
       if (waited >= FREEZE_WITHIN_MS) {
-        await thaw(step);
+        thaw(step);
         throw new Error(`${step.folder} has tasks that cannot be frozen`);
       }
       await clock.sleep(POLL_MS);
       // cgroup v1 goes through the tasks at each write and never again: one that was about to stop is missed.
-      if (step.version === 1) await tell(step);
+      if (step.version === 1) tell(step);
     }
   }
 
-  async function tell(step: StepFolder): Promise<void> {
+  function tell(step: StepFolder): void {
     try {
-      await write(step, true);
+      write(step, true);
     } catch (error) {
       throw isGone(error) ? new Error(`${step.folder} is gone: the job has ended`) : error;
     }
   }
 
-  async function halt(step: StepFolder): Promise<void> {
+  function halt(step: StepFolder): void {
     try {
-      await write(step, true);
+      write(step, true);
     } catch (error) {
       if (!isGone(error)) throw error;
     }
   }
 
-  async function thaw(step: StepFolder): Promise<void> {
+  function thaw(step: StepFolder): void {
     try {
-      await write(step, false);
+      write(step, false);
     } catch (error) {
       if (!isGone(error)) throw error;
     }
   }
 
   /** Only pids that are in the cgroup at this moment: any other may be somebody else's by now. */
-  async function toAll(step: StepFolder, name: NodeJS.Signals, wanted: (pid: number) => Promise<boolean>) {
-    for (const pid of await cgroupMembers(step.folder)) if (await wanted(pid)) trySignal(pid, name);
+  function toAll(step: StepFolder, name: NodeJS.Signals, wanted: (pid: number) => boolean): void {
+    for (const pid of memberPidsNow(step.folder)) if (wanted(pid)) trySignal(pid, name);
   }
 
   function trySignal(pid: number, name: NodeJS.Signals): void {
@@ -94,35 +94,29 @@ export function createFreezer({ clock, proc, signal }: FreezerPorts): Freezer {
 
   return {
     freeze,
-    isFrozen,
-    halt,
-    thaw,
+    isFrozen: async (step) => isFrozen(step),
+    halt: async (step) => halt(step),
+    thaw: async (step) => thaw(step),
     async kill(step) {
-      await toAll(step, 'SIGKILL', async () => true);
-      await thaw(step);
+      toAll(step, 'SIGKILL', () => true);
+      thaw(step);
     },
     async wake(step, except) {
-      await thaw(step);
-      await toAll(step, 'SIGCONT', async (pid) => {
-        if (except.has(pid)) return false;
-        return (await readProcess(proc, pid))?.state === 'T';
-      });
+      thaw(step);
+      toAll(step, 'SIGCONT', (pid) => !except.has(pid) && processNow(proc, pid)?.state === 'T');
     },
   };
 }
 
-async function write({ version, folder }: StepFolder, frozen: boolean): Promise<void> {
-  if (version === 2) return put(join(folder, 'cgroup.freeze'), frozen ? '1' : '0');
-  await put(join(folder, 'freezer.state'), frozen ? 'FROZEN' : 'THAWED');
+function write({ version, folder }: StepFolder, frozen: boolean): void {
+  if (version === 2) put(join(folder, 'cgroup.freeze'), frozen ? '1' : '0');
+  else put(join(folder, 'freezer.state'), frozen ? 'FROZEN' : 'THAWED');
 }
 
 /** Never made: a file that is not there belongs to a cgroup that is gone. */
-const put = (path: string, text: string) => writeFile(path, text, { flag: 'r+' });
+const put = (path: string, text: string) => writeFileSync(path, text, { flag: 'r+' });
 
-async function isFrozen({ version, folder }: StepFolder): Promise<boolean> {
-  if (version === 2) return /^frozen 1$/m.test(await readFile(join(folder, 'cgroup.events'), 'latin1'));
-  return (await readFile(join(folder, 'freezer.state'), 'latin1')).trim() === 'FROZEN';
+function isFrozen({ version, folder }: StepFolder): boolean {
+  if (version === 2) return /^frozen 1$/m.test(readFileSync(join(folder, 'cgroup.events'), 'latin1'));
+  return readFileSync(join(folder, 'freezer.state'), 'latin1').trim() === 'FROZEN';
 }
-
-const isGone = (error: unknown): boolean =>
-  ['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '');

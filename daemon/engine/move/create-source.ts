@@ -6,13 +6,19 @@ import { slurmCommands } from '../../sources/slurm/commands.ts';
 import { confCommand, readConf } from '../../sources/slurm/conf.ts';
 import { Lanes } from '../../system/lanes.ts';
 import { Turns } from '../../system/turns.ts';
+import { within } from '../../system/within.ts';
+import type { Millis } from '../../vocabulary/job.ts';
 import { deviceOf, reachOf } from '../dump/file-systems.ts';
 import { readMachine } from '../dump/machine.ts';
 import { KnownJobs } from '../job/known-job.ts';
 import { parseMounts } from '../job/mounts.ts';
 import type { EnginePorts } from '../ports.ts';
+import { atStore } from '../store/threads.ts';
 import { createFreezer } from './cgroup-freezer.ts';
 import type { Source } from './source.ts';
+
+/** The job stands frozen meanwhile. */
+const STORE_MS: Millis = 30_000;
 
 /** What a test puts in the place of the machine's own. */
 export interface SourceParts {
@@ -56,7 +62,11 @@ export function createSource(ports: EnginePorts, parts: SourceParts): Source {
     compressing: new Turns(),
     async reachOf() {
       const mounts = parseMounts(await readFile(join(proc, 'self/mountinfo'), 'utf8'));
-      return reachOf(mounts, deviceOf((await stat(config.dir, { bigint: true })).dev));
+      const late = `the file system of ${config.dir} does not answer`;
+      const dir = await within(STORE_MS, late, ports.signal, (stop) =>
+        atStore(() => stat(config.dir, { bigint: true }), stop),
+      );
+      return reachOf(mounts, deviceOf(dir.dev));
     },
   };
 }

@@ -1,6 +1,4 @@
-import { batchTaskOf, readMembers } from '../job/batch-task.ts';
-import { cgroupMembers } from '../job/members.ts';
-import { readProcess } from '../job/process.ts';
+import { batchTaskNow, membersNow, processNow } from '../job/on-the-spot.ts';
 import type { Marker } from './marker.ts';
 import type { Source } from './source.ts';
 
@@ -10,8 +8,8 @@ import type { Source } from './source.ts';
  */
 export async function endHeld({ freezer, proc, log }: Source, marker: Marker): Promise<void> {
   const { jobId, actionId, cgroup, root } = marker;
-  if (root && (await readProcess(proc, root.pid))?.startTime !== root.startTime) {
-    const task = await batchTaskOf(proc, await readMembers(proc, await cgroupMembers(cgroup.folder)));
+  if (root && processNow(proc, root.pid)?.startTime !== root.startTime) {
+    const task = batchTaskNow(proc, await membersNow(proc, cgroup.folder));
     if (task !== null) {
       log.error(
         { job_id: jobId, action_id: actionId },

@@ -13,6 +13,7 @@ import { ManualClock } from '../../support/clock.ts';
 import { type FakeSlurm, fakeSlurm } from '../../support/fake-slurm/fake-slurm.ts';
 import { CLUSTER, put, type Scene, scene } from '../store/support.ts';
 import { FakeNode } from '../support/fake-node.ts';
+import { hangThreads } from '../support/hung-threads.ts';
 import { says } from '../support/rig.ts';
 
 /** SlurmdTimeout of the scripted Slurm. */
@@ -31,6 +32,8 @@ let table: Table;
 let stop: AbortController;
 let signals: string[];
 let ended: number[];
+/** What becomes of a job's end in the rest of the engine. */
+let noted: () => Promise<void>;
 let settling: Promise<void> | undefined;
 /** When slurmctld was last heard by slurmd; null: slurmd is dead. */
 let heardAt: number | null;
@@ -50,6 +53,7 @@ beforeEach(async () => {
   table = new Table();
   stop = new AbortController();
   [signals, ended] = [[], []];
+  noted = async () => {};
   heardAt = clock.now();
 });
 afterEach(async () => {
@@ -104,7 +108,10 @@ function start(): void {
     proc: node.proc,
     signal: kill,
     keepOff: (jobId, what, withinMs) => keepOff(clock, table, { jobId, what, withinMs }),
-    ended: async (jobId) => void ended.push(jobId),
+    ended(jobId) {
+      ended.push(jobId);
+      return noted();
+    },
   };
   stop = new AbortController();
   fence = startFence(ports, stop.signal);
@@ -180,6 +187,29 @@ test('slurmd is dead: a run is ended once Slurm has said twice that it waits for
   expect(said('warn').at(-1)).toBe('job 7 runs anew: its old run on this node was ended');
   expect([ended, notes(), table.workOn(7)]).toEqual([[7], [], null]);
 });
+
+test.each<[string, () => Promise<void>, string[]]>([
+  ['never comes to an end', () => new Promise(() => {}), []],
+  ['fails', () => Promise.reject(new Error('a disk')), ['job 7: its end could not be noted']],
+])(
+  'what the engine notes of a run that was ended keeps the fence from no other run where it %s',
+  async (_, note, errors) => {
+    noted = note;
+    await slurm.setJob(7, elsewhere);
+    heardAt = null;
+    start();
+    await pass(PERIOD + 2 * LOOK);
+    expect([signals.sort(), ended]).toEqual([['SIGKILL 60', 'SIGKILL 70', 'SIGKILL 71'], [7]]);
+    await node.add({ pid: 60, ppid: 1, name: 'slurmstepd', uid: 0, cgroup: '/slurm_n1/uid_1500/job_7' });
+    await node.add({ pid: 70, ppid: 60, name: 'slurm_script', startTime: 99_000 });
+    await pass(2 * PERIOD);
+    expect([signals.slice(3).sort(), ended]).toEqual([
+      ['SIGKILL 60', 'SIGKILL 70'],
+      [7, 7],
+    ]);
+    expect([...new Set(said('error'))]).toEqual(errors);
+  },
+);
 
 test('a word that Slurm takes back ends nothing', async () => {
   heardAt = null;
@@ -271,6 +301,23 @@ test('cut off from all: frozen once Slurm may give the job away, and not before'
   await silentFor(3);
   expect(said('error')).toHaveLength(1);
   expect(signals).toEqual([]);
+});
+
+test('a store that keeps every thread of Node’s as well: frozen all the same, and ended once it is given away', async () => {
+  start();
+  await pass(PERIOD);
+  await slurm.setMode('away');
+  await hideStore();
+  {
+    await using _ = hangThreads();
+    await silentFor(1.2);
+    expect(readFileSync(join(node.step, 'freezer.state'), 'utf8').trim()).toBe('FROZEN');
+  }
+  showStore();
+  await recorded();
+  await using _ = hangThreads();
+  await pass(PERIOD);
+  expect(signals.sort()).toEqual(['SIGKILL 60', 'SIGKILL 70', 'SIGKILL 71']);
 });
 
 async function frozen(): Promise<void> {

@@ -143,8 +143,8 @@ test('a user who runs a setuid program with the words of such a child keeps nobo
     const there = { type: 'there', runs: new Map([[7, null]]) };
     expect(await look([7], { proc, exec })).toEqual(there);
     mkdirSync(join(proc, '50'));
-    writeFileSync(join(proc, '50/cmdline'), ['su', format, ''].join('\0'));
-    writeFileSync(join(proc, '50/stat'), `50 (su) S 1 ${'0 '.repeat(17)}500 0 0\n`);
+    writeFileSync(join(proc, '50/cmdline'), ['stat', format, ''].join('\0'));
+    writeFileSync(join(proc, '50/stat'), `50 (stat) S 1 ${'0 '.repeat(17)}500 0 0\n`);
     writeFileSync(join(proc, '50/status'), 'Uid:\t1500\t0\t0\t0\nGid:\t0\nGroups:\t0\nNSpid:\t50\n');
     expect(await look([7], { proc, exec })).toEqual(there);
   } finally {

@@ -1,9 +1,11 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createFreezer, FREEZE_WITHIN_MS } from '../../../daemon/engine/move/cgroup-freezer.ts';
 import { ManualClock } from '../../support/clock.ts';
+import { hangThreads } from '../support/hung-threads.ts';
 
 let folder: string;
 let clock: ManualClock;
@@ -90,4 +92,27 @@ test('a process that ends meanwhile is no error, one that may not be signalled i
   };
   await freezer(failing('ESRCH')).kill({ version: 1, folder });
   await expect(freezer(failing('EPERM')).kill({ version: 1, folder })).rejects.toThrow('EPERM');
+});
+
+test('a store that keeps every thread of Node’s keeps no job from being frozen, woken or killed', async () => {
+  const step = { version: 2, folder } as const;
+  const state = () => readFileSync(join(folder, 'cgroup.freeze'), 'utf8').trim();
+  writeFileSync(join(folder, 'cgroup.freeze'), '0\n');
+  writeFileSync(join(folder, 'cgroup.events'), 'populated 1\nfrozen 1\n');
+  mkdirSync(join(folder, '12'));
+  writeFileSync(join(folder, '12/stat'), `12 (job) T 1 ${'0 '.repeat(17)}500 0 0\n`);
+  writeFileSync(join(folder, '12/status'), 'Uid:\t1\t1\t1\t1\nGid:\t1\nGroups:\t1\nNSpid:\t12\n');
+  const woken = createFreezer({
+    clock,
+    proc: folder,
+    signal: (pid, name) => void signals.push(`${name} ${pid}`),
+  });
+  await using _ = hangThreads();
+  await woken.freeze(step);
+  expect([state(), await woken.isFrozen(step)]).toEqual(['1', true]);
+  await woken.wake(step, new Set());
+  expect([state(), signals]).toEqual(['0', ['SIGCONT 12']]);
+  await woken.halt(step);
+  await woken.kill(step);
+  expect([state(), signals.slice(1)]).toEqual(['0', ['SIGKILL 11', 'SIGKILL 12']]);
 });
