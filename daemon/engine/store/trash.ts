@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Turns } from '../../system/turns.ts';
-import { removeAllIn, removeTree, rename } from './files.ts';
+import { removeAllIn, removeTree, rename, unlink } from './files.ts';
 import { ensureFolder } from './guard.ts';
-import { TRASH } from './places.ts';
+import { MANIFEST, TRASH } from './places.ts';
 import { codeOf } from './store-error.ts';
 
 /** Takes folders out of the store: out of sight by one rename, so that no reader finds half of one. */
@@ -20,12 +20,22 @@ export interface Trash {
 /** `ensureNode` makes this node's own folder in the store, and returns its path. */
 export function createTrash(ensureNode: () => Promise<string>): Trash {
   const turns = new Turns();
+
+  async function putAside(path: string): Promise<string> {
+    const trash = join(await ensureNode(), TRASH);
+    await ensureFolder(trash);
+    const aside = join(trash, randomUUID());
+    await rename(path, aside);
+    return aside;
+  }
+
   return {
     async remove(path) {
-      const trash = join(await ensureNode(), TRASH);
-      await ensureFolder(trash);
-      const aside = join(trash, randomUUID());
-      await rename(path, aside);
+      const aside = await putAside(path).catch((error: unknown) => {
+        if (isFull(error)) return null;
+        throw error;
+      });
+      if (aside === null) return removeInPlace(path);
       // What stays is taken away by `empty`, which says why where it cannot.
       void turns.with(() => removeTree(aside)).catch(() => undefined);
     },
@@ -36,4 +46,18 @@ export function createTrash(ensureNode: () => Promise<string>): Trash {
       });
     },
   };
+}
+
+/** A full file system may have no room for the trash itself: just then what is of no use has to go. */
+async function removeInPlace(path: string): Promise<void> {
+  // Without it, a folder is no checkpoint to anybody.
+  await unlink(join(path, MANIFEST)).catch((error: unknown) => {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  });
+  await removeTree(path);
+}
+
+/** `ensureFolder` may have put it in its own words. */
+function isFull(error: unknown): boolean {
+  return [error, (error as Error).cause].some((each) => ['ENOSPC', 'EDQUOT'].includes(codeOf(each)));
 }

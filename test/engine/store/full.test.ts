@@ -67,3 +67,19 @@ test.skipIf(!root)(
   },
   30_000,
 );
+
+test.skipIf(!root)(
+  'a disk that has no room for the trash is rid of what was half-written all the same',
+  async () => {
+    using disk = smallDisk();
+    using it = scene({ dir: disk.dir });
+    const good = await put(it.store, 7, { takenAt: 10 });
+    const pending = await it.store.begin(7, randomUUID());
+    disk.mount('nr_inodes=60');
+    expect(() => {
+      for (let at = 0; ; at++) writeFileSync(join(disk.dir, `filler-${at}`), '');
+    }).toThrow(/ENOSPC/);
+    await pending.discard();
+    expect(readdirSync(join(it.cluster, '7'))).toEqual([good.manifest.actionId]);
+  },
+);
