@@ -40,12 +40,21 @@ afterAll(() => resources.disposeAsync());
 const hang = () => run('fsfreeze', ['--freeze', point]);
 const answer = () => run('fsfreeze', ['--unfreeze', point]);
 
-async function ready(actionId: string): Promise<void> {
-  const status = async () => {
-    const { text } = await cluster.engine(node, `/v2/checkpoint/status/${actionId}`);
-    return (JSON.parse(text) as { status: string }).status === 'ready';
-  };
-  await until(status, { what: `checkpoint ${actionId}`, details: () => cluster.told() });
+interface Status {
+  readonly status: string;
+  readonly details?: string;
+}
+
+/** Waits until the checkpoint is there, or will not be. */
+async function comesTo(actionId: string, end: 'ready' | 'error'): Promise<Status> {
+  return until(
+    async () => {
+      const { text } = await cluster.engine(node, `/v2/checkpoint/status/${actionId}`);
+      const said = JSON.parse(text) as Status;
+      return said.status === end && said;
+    },
+    { what: `checkpoint ${actionId} to be ${end}`, timeoutMs: 60_000, details: () => cluster.told() },
+  );
 }
 
 /** How often the job's shell has been switched to: it writes to no file. */
@@ -55,42 +64,75 @@ async function turns(id: number): Promise<number> {
   return Number(/\d+/.exec(stdout)?.[0]);
 }
 
-test('a shared file system that hangs keeps no job frozen, and the engine works again once it answers', async () => {
-  const { lab } = cluster;
-  const id = await lab.submit({
+/** A job that writes to no file, with one checkpoint. */
+async function quietJob(): Promise<{ id: number; first: string }> {
+  const id = await cluster.lab.submit({
     script: '#!/bin/bash\nwhile sleep 0.05; do :; done\n',
     options: ['--output=/dev/null'],
   });
-  await lab.waitForJob(id, 'RUNNING');
-  const first = await cluster.askCheckpoint(node, id);
-  expect(first).toMatchObject({ status: 200 });
-  await ready(first.text);
+  await cluster.lab.waitForJob(id, 'RUNNING');
+  const { status, text } = await cluster.askCheckpoint(node, id);
+  expect(status).toBe(200);
+  await comesTo(text, 'ready');
+  return { id, first: text };
+}
 
-  await hang();
-  let before: number;
+async function runsOn(id: number): Promise<void> {
+  const before = await turns(id);
+  await until(async () => (await turns(id)) > before + 5, { what: 'the job to run on' });
+  expect((await node.run('ls /run/ckptd-engine/frozen')).stdout).toBe('');
+}
+
+const stored = async (id: number) => (await node.run(`ls -A /net/ckpt/${CLUSTER_ID}/${id}`)).stdout;
+
+test('a shared file system that is full is an error for that checkpoint and nothing else', async () => {
+  const { id, first } = await quietJob();
+  const before = await stored(id);
+  const filler = join(point, 'filler');
+  await expect(run('dd', ['if=/dev/zero', `of=${filler}`, 'bs=64k'])).rejects.toThrow(/No space left/);
   try {
-    const refused = await cluster.askRestore(node, first.text);
+    const { status, text } = await cluster.askCheckpoint(node, id);
+    expect(status).toBe(200);
+    expect((await comesTo(text, 'error')).details).toContain('the file system is full');
+    const refused = await cluster.askRestore(node, first);
+    expect(refused.status).toBe(500);
+    expect(refused.text).toMatch(new RegExp(`job ${id} runs on: .*the file system is full`));
+    await runsOn(id);
+    expect(await stored(id)).toBe(before);
+  } finally {
+    await rm(filler);
+  }
+  const { text } = await cluster.askCheckpoint(node, id);
+  await comesTo(text, 'ready');
+  await cluster.lab.ctl.run(['scancel', `${id}`]);
+});
+
+test('a shared file system that hangs keeps no job frozen, and the engine works again once it answers', async () => {
+  const { lab } = cluster;
+  const { id, first } = await quietJob();
+  await hang();
+  try {
+    const refused = await cluster.askRestore(node, first);
     expect(refused.status).toBe(500);
     expect(refused.text).toMatch(/job \d+ runs on: the file system of \/net\/ckpt/);
-    before = await turns(id);
-    await until(async () => (await turns(id)) > before + 5, { what: 'the job to run on' });
-    expect((await node.run('ls /run/ckptd-engine/frozen')).stdout).toBe('');
-    expect((await cluster.askCheckpoint(node, id)).status).toBe(200);
+    await runsOn(id);
+    const hung = await cluster.askCheckpoint(node, id);
+    expect(hung.status).toBe(200);
+    expect((await comesTo(hung.text, 'error')).details).toContain('/net/ckpt');
     expect(await cluster.engine(node, '/v2/user')).toMatchObject({ status: 200 });
   } finally {
     await answer();
   }
   const again = await until(
     async () => {
-      const { status, text } = await cluster.askRestore(node, first.text);
+      const { status, text } = await cluster.askRestore(node, first);
       return status === 200 && text;
     },
     { what: 'the job to be moved', timeoutMs: 60_000, details: () => cluster.told() },
   );
-  expect(again).not.toBe(first.text);
+  expect(again).not.toBe(first);
   expect(await lab.waitForJob(id, 'RUNNING')).toMatchObject({ Restarts: '1' });
-  const store = `/net/ckpt/${CLUSTER_ID}/${id}`;
-  await until(async () => !(await node.run(`ls -A ${store}`)).stdout.includes('.new-'), {
+  await until(async () => !(await stored(id)).includes('.new-'), {
     what: 'what was half-written to be gone',
   });
 });

@@ -1,6 +1,7 @@
 import { chmod, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import type { RestoreReason } from '../../daemon/vocabulary/job.ts';
 import { type FileSpec, Lab, LabError, type LabNode, type LabOptions, until } from '../lab/lab.ts';
 import { cgroupConf } from '../lab/slurm-conf.ts';
 import { type Answer, ask } from './ask.ts';
@@ -193,8 +194,12 @@ export class EngineLab implements AsyncDisposable {
     return this.engine(node, '/v2/slurm/checkpoint/job', 'POST', body);
   }
 
-  askRestore(node: LabNode, actionId: string, clusterId = CLUSTER_ID): Promise<Answer> {
-    const body = { action_id: actionId, cluster_id: clusterId, reason: 'manual' };
+  askRestore(
+    node: LabNode,
+    actionId: string,
+    fields: { cluster_id?: string; reason?: RestoreReason } = {},
+  ): Promise<Answer> {
+    const body = { action_id: actionId, cluster_id: CLUSTER_ID, reason: 'manual', ...fields };
     return this.engine(node, '/v2/slurm/restore/job', 'POST', body);
   }
 

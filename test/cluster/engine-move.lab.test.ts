@@ -145,29 +145,54 @@ describe('a restored job', () => {
   test('is suspended and resumed', async () => {
     const { lab } = cluster;
     const id = await cluster.running('processes.py');
-    await cluster.moveAway(n1, [id]);
+    for (const from of [n1, n2, n1]) await cluster.moveAway(from, [id]);
     // Of a batch job Slurm stops the task itself, and its children wait for it.
     const task = async () => (await n2.run('ps -o stat= -p "$(pgrep -o -u alice -f processes.py)"')).stdout;
     expect(await task()).toMatch(/^[RSD]/);
     await lab.ctl.run(['scontrol', 'suspend', `${id}`]);
     await lab.waitForJob(id, 'SUSPENDED');
     await until(async () => (await task()).startsWith('T'), { what: 'the job to stand still' });
+    const { count } = await cluster.counted(id);
     await lab.ctl.run(['scontrol', 'resume', `${id}`]);
-    await cluster.counts(id);
+    await cluster.counts(id, 3, 30_000, count);
     await cluster.finish(id, 'FAILED');
     expect(await cluster.counted(id)).toMatchObject({ starts: ['n1'], problems: [] });
   });
 
   test('is measured by sstat', async () => {
     const id = await cluster.running('heap.py', { options: ['--mem=300'], env: { MB: '200' } });
-    await cluster.moveAway(n1, [id]);
+    for (const from of [n1, n2, n1]) await cluster.moveAway(from, [id]);
     const { ctl } = cluster.lab;
     const rss = async () => {
       const { stdout } = await ctl.run(['sstat', '-n', '-P', '-a', '-j', `${id}`, '-o', 'MaxRSS']);
       return Number(/^(\d+)K$/m.exec(stdout)?.[1] ?? 0) / 1024;
     };
-    await until(async () => (await rss()) >= 200, { what: 'sstat to see 200 MB', timeoutMs: 20_000 });
+    await until(async () => (await rss()) >= 200, {
+      what: 'sstat to see 200 MB',
+      timeoutMs: 20_000,
+      details: async () => (await ctl.run(`sstat -P -a -j ${id}`, { reject: false })).stdout,
+    });
     await cluster.finish(id, 'FAILED');
+    expect(await cluster.counted(id)).toMatchObject({ starts: ['n1'], problems: [] });
+  });
+
+  test('is not steered back to a node that goes away without a drain, and returns to it later', async () => {
+    const { lab } = cluster;
+    const id = await cluster.running('count.sh');
+    const excluded = async () => (await lab.job(id))['ExcNodeList'] ?? '(null)';
+    for (const [move, from, to] of [
+      [1, n1, n2],
+      [2, n2, n1],
+    ] as const) {
+      const actionId = await cluster.checkpoint(from, id);
+      expect(await cluster.askRestore(from, actionId, { reason: 'nodeTermination' })).toMatchObject({
+        status: 200,
+      });
+      await cluster.moved(id, from.name, move);
+      // What the move before excluded is free again; Slurm would take n1 first.
+      expect([(await lab.job(id))['BatchHost'], await excluded()]).toEqual([to.name, from.name]);
+    }
+    await cluster.finish(id);
     expect(await cluster.counted(id)).toMatchObject({ starts: ['n1'], problems: [] });
   });
 
@@ -244,7 +269,7 @@ echo last=3
     expect(unknown.status).toBe(404);
     const id = await cluster.running('count.sh');
     const actionId = await cluster.checkpoint(n1, id);
-    const foreign = await cluster.askRestore(n1, actionId, crypto.randomUUID());
+    const foreign = await cluster.askRestore(n1, actionId, { cluster_id: crypto.randomUUID() });
     expect(foreign.status).toBe(404);
     expect(JSON.parse(foreign.text).message).toMatch(/cluster/);
     expect((await cluster.lab.job(id))['Restarts']).toBe('0');
