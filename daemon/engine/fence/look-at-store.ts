@@ -42,8 +42,8 @@ for path; do
   esac
 done
 `;
-/** What of it may hang in the store. They map nothing but the system's own files. */
-const PROGRAMS = new Set(['sh', 'stat', 'head']);
+/** Which has FORMAT and a path for words. It maps nothing but the system's own files. */
+const PROGRAM = 'stat';
 
 /**
  * Whether the store is there, and what it has of these jobs' runs. The folder of this node in it, which `marks` made,
@@ -81,12 +81,15 @@ export async function lookAtStore(looker: StoreLooker, jobs: readonly JobId[]): 
 const away = (why: string): StoreLook => ({ type: 'away', why: why.replace(/[^ -~]/g, '?').slice(0, 300) });
 
 /** A child of an earlier look that not even SIGKILL has ended: one more would hang beside it. */
-async function hangs({ proc }: StoreLooker): Promise<boolean> {
+async function hangs({ proc, dir }: StoreLooker): Promise<boolean> {
   for await (const pid of pidsNow(proc)) {
     // Anybody may write such words on their own command line, or on a setuid program's.
     const process = processNow(proc, pid);
-    if (!process || !isRoots(process) || !PROGRAMS.has(process.name)) continue;
-    if (wordsNow(proc, pid).includes(FORMAT)) return true;
+    if (!process || !isRoots(process) || process.name !== PROGRAM) continue;
+    const words = wordsNow(proc, pid);
+    // Another engine of this host, for another slurmd, may be looking at its own store just now.
+    const isHere = words.some((word) => word === dir || word.startsWith(`${dir}/`));
+    if (isHere && words.includes(FORMAT)) return true;
   }
   return false;
 }

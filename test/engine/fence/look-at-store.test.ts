@@ -129,7 +129,10 @@ test.each<[string, () => void, RegExp]>([
   expect(await look([7])).toEqual({ type: 'away', why: expect.stringMatching(why) });
 });
 
-test('a user who runs a setuid program with the words of such a child keeps nobody from looking', async () => {
+test.each([
+  ['a user who runs a setuid program with the words of such a child', 1500, ''],
+  ['another engine that looks at its own store just now', 0, '-of-another'],
+])('%s keeps nobody from looking', async (_, uid, suffix) => {
   const proc = mkdtempSync(join(tmpdir(), 'fence-proc-'));
   try {
     let format = '';
@@ -143,9 +146,9 @@ test('a user who runs a setuid program with the words of such a child keeps nobo
     const there = { type: 'there', runs: new Map([[7, null]]) };
     expect(await look([7], { proc, exec })).toEqual(there);
     mkdirSync(join(proc, '50'));
-    writeFileSync(join(proc, '50/cmdline'), ['stat', format, ''].join('\0'));
+    writeFileSync(join(proc, '50/cmdline'), ['stat', format, `${it.dir}${suffix}`, ''].join('\0'));
     writeFileSync(join(proc, '50/stat'), `50 (stat) S 1 ${'0 '.repeat(17)}500 0 0\n`);
-    writeFileSync(join(proc, '50/status'), 'Uid:\t1500\t0\t0\t0\nGid:\t0\nGroups:\t0\nNSpid:\t50\n');
+    writeFileSync(join(proc, '50/status'), `Uid:\t${uid}\t0\t0\t0\nGid:\t0\nGroups:\t0\nNSpid:\t50\n`);
     expect(await look([7], { proc, exec })).toEqual(there);
   } finally {
     rmSync(proc, { recursive: true });
