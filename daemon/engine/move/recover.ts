@@ -1,10 +1,10 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Millis } from '../../vocabulary/job.ts';
 import { prepareCriu } from '../dump/criu.ts';
 import { listStaging, stagingRoot } from '../dump/staging.ts';
 import { readProcess } from '../job/process.ts';
 import { StoreError } from '../store/store-error.ts';
+import { untilItAnswers } from '../store/until-it-answers.ts';
 import { endHeld } from './end-held.ts';
 import { liftHold } from './lift-hold.ts';
 import { type Marker, readMarkers, removeMarker } from './marker.ts';
@@ -52,26 +52,22 @@ export async function recover(source: Source, { background, lost }: Recovering):
   if (problem !== null) log.warn({ problem }, '`criu check` has something to say: dumps may fail');
 }
 
-const STORE_PAUSE_MS: Millis = 30_000;
-
 /**
  * Whoever waits for it would wait in vain. Its staging folder may have outlived it for a moment, too: only a store that
  * answers can tell.
  */
-async function tellLost(
-  { store, clock, signal }: Source,
-  actionId: string,
-  lost: Recovering['lost'],
-): Promise<void> {
-  while (!signal.aborted) {
+async function tellLost(source: Source, actionId: string, lost: Recovering['lost']): Promise<void> {
+  const { store } = source;
+  const told = async (): Promise<boolean> => {
     try {
       if ((await store.find(actionId)) === null) lost(actionId);
-      return;
+      return true;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      await clock.sleep(STORE_PAUSE_MS, signal).catch(() => undefined);
+      return false;
     }
-  }
+  };
+  if (!(await told())) await untilItAnswers(source, told);
 }
 
 async function letGo(source: Source, marker: Marker): Promise<void> {

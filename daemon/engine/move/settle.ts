@@ -1,12 +1,11 @@
-import { doubled } from '../../system/backoff.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import { PRESENT } from '../job/find-job.ts';
 import { lookAtBatch } from '../job/look.ts';
+import { untilItAnswers } from '../store/until-it-answers.ts';
 import { stateOf } from './requeue.ts';
 import type { Source } from './source.ts';
 
 const PAUSE_MS: Millis = 5_000;
-const LONGEST_PAUSE_MS: Millis = 60_000;
 
 export interface Unsettled {
   readonly jobId: number;
@@ -65,24 +64,16 @@ export async function withdrawOrder(
   if (problem === null) return;
   source.log.error(
     { job_id: run.jobId, action_id: run.actionId, problem },
-    'the order to restore the job stays until the store answers: should Slurm requeue it, it begins from this checkpoint',
+    `job ${run.jobId} is in danger until the store answers (ls ${source.config.dir}): should Slurm requeue it before, it begins from checkpoint ${run.actionId} and not from a newer one`,
   );
   background(withdrawLater(source, run));
 }
 
 async function withdrawLater(source: Source, run: Ordered): Promise<void> {
-  const { clock, log, signal } = source;
-  for (let tries = 0; ; tries++) {
-    try {
-      await clock.sleep(doubled(tries, PAUSE_MS, LONGEST_PAUSE_MS), signal);
-    } catch {
-      return;
-    }
-    if ((await whyItStays(source, run)) === null) break;
-  }
-  log.info(
+  if (!(await untilItAnswers(source, async () => (await whyItStays(source, run)) === null))) return;
+  source.log.info(
     { job_id: run.jobId, action_id: run.actionId },
-    'the store answers again: no order to restore the job stays',
+    `the store answers again: job ${run.jobId} has no order any more to begin from checkpoint ${run.actionId}`,
   );
 }
 

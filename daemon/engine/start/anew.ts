@@ -1,14 +1,11 @@
 import { lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isJobId } from '../../sources/slurm/commands.ts';
-import { doubled } from '../../system/backoff.ts';
-import type { JobId, Millis } from '../../vocabulary/job.ts';
+import type { JobId } from '../../vocabulary/job.ts';
 import type { Found, StartAsk } from '../ports.ts';
+import { untilItAnswers } from '../store/until-it-answers.ts';
 import type { Parts } from './parts.ts';
 import { retire } from './retire.ts';
-
-const FIRST_PAUSE_MS: Millis = 5_000;
-const LONGEST_PAUSE_MS: Millis = 60_000;
 
 interface Mark {
   readonly jobId: JobId;
@@ -43,7 +40,7 @@ export async function retireOrMark(
 }
 
 export function anewMarks(parts: MarkParts): AnewMarks {
-  const { store, clock, log, signal } = parts;
+  const { store, log } = parts;
   const folder = join(dirname(parts.config.socket.path), 'anew');
 
   async function all(): Promise<readonly Mark[]> {
@@ -74,21 +71,13 @@ export function anewMarks(parts: MarkParts): AnewMarks {
         log.info(fields, `job ${jobId} began anew as restart ${mark.restarts} while nobody could be asked`);
       } catch (error) {
         isDone = false;
-        log.warn({ ...fields, err: error }, 'checkpoints that a run has overwritten are not deprecated yet');
+        log.warn(
+          { ...fields, err: error },
+          `job ${jobId}: checkpoints whose files its run ${mark.restarts} has overwritten are not deprecated yet: it is tried until the store answers (ls ${parts.config.dir})`,
+        );
       }
     }
     return isDone;
-  }
-
-  async function settleLater(jobId: JobId): Promise<void> {
-    for (let tries = 0; ; tries++) {
-      try {
-        await clock.sleep(doubled(tries, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), signal);
-      } catch {
-        return;
-      }
-      if (await settle(jobId)) return;
-    }
   }
 
   return {
@@ -99,9 +88,12 @@ export function anewMarks(parts: MarkParts): AnewMarks {
         await mkdir(folder, { recursive: true, mode: 0o700 });
         await writeFile(join(folder, nameOf({ jobId, restarts, uid })), '', { mode: 0o600 });
       } catch (error) {
-        log.error({ job_id: jobId, restarts, err: error }, 'that a job began anew cannot be noted');
+        log.error(
+          { job_id: jobId, restarts, err: error },
+          `job ${jobId}: that it began anew as restart ${restarts} cannot be noted: until its next checkpoint is ready it is in danger of going on from an older one. Look at ${folder}`,
+        );
       }
-      void settleLater(jobId);
+      void untilItAnswers(parts, () => settle(jobId));
     },
     async settle(jobId) {
       await settle(jobId);

@@ -55,7 +55,9 @@ test('a mark stays for as long as the store cannot be asked', async () => {
   const first = scene.engine();
   expect(await scene.start(first, 2)).toBeNull();
   expect(scene.marks.toSorted()).toEqual([`7.1.${OWNER.uid}`, `7.2.${OWNER.uid}`]);
-  expect(scene.said('warn')).toContain('checkpoints that a run has overwritten are not deprecated yet');
+  expect(scene.said('warn')).toContain(
+    'job 7: checkpoints whose files its run 1 has overwritten are not deprecated yet: it is tried until the store answers (ls /nowhere)',
+  );
   scene.store.problem = null;
   scene.engine();
   await settled(scene);
