@@ -7,6 +7,9 @@ import { dropPlan, failPlan } from './plan-end.ts';
 import { planEffectId, setPlan } from './plan-step.ts';
 import { ABSENT, awaitsVerdict, isLive, wasLost } from './rules.ts';
 
+/** One of them keeps the array's own number, which names all of it to these commands. */
+const ARRAY_TASK = "or for an array's task its name: squeue -o '%A %i'";
+
 type PlanEffect = Extract<Effect, { kind: 'guard' | 'restore' | 'end-source' }>;
 
 /** The outcome of a plan's effect moves that plan, if it is still at that step. */
@@ -54,7 +57,9 @@ function guardSettled(draft: Draft, job: JobRecord, plan: Plan, outcome: Outcome
   if (outcome.type === 'stale' && !awaitsVerdict(job)) return runGone(draft, job, plan, outcome.message);
   if (outcome.type !== 'done') {
     const message = messageOf(outcome);
-    draft.note('warn', 'guard-failed', job, `Slurm may requeue job ${job.jobId} by itself: ${message}`);
+    draft.note('warn', 'guard-failed', job, `Slurm may requeue job ${job.jobId} by itself: ${message}`, {
+      advice: `scontrol update requeue=0 jobid=${job.jobId}, ${ARRAY_TASK}`,
+    });
   }
   seekCheckpoint(draft, job.jobId);
 }
@@ -90,5 +95,7 @@ function sourceSettled(draft: Draft, job: JobRecord, outcome: Outcome): void {
     return;
   }
   const problem = `the old run of job ${job.jobId} still runs: ${messageOf(outcome)}`;
-  draft.note('error', 'source-remains', job, `two copies: ${problem}`, { advice: `scancel ${job.jobId}` });
+  draft.note('error', 'source-remains', job, `two copies: ${problem}`, {
+    advice: `scancel ${job.jobId}, ${ARRAY_TASK}`,
+  });
 }
