@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { entriesOf } from './entries.ts';
-import { type Field, fieldOf, readFields } from './protobuf.ts';
+import { type Field, fieldOf, nested, readFields } from './protobuf.ts';
 
 /** What the kernel says that a job's processes may have. Capabilities as bits. */
 export interface Rights {
@@ -44,8 +44,8 @@ export async function whyMoreRights(images: string, rights: Rights): Promise<str
 function whyMore(name: string, image: Buffer, rights: Rights): string | null {
   const entries = entriesOf(image, { name, magic: CORE_MAGIC });
   if (typeof entries === 'string') return `its image ${entries}`;
-  const threads = entries.map((entry) => nested(readFields(entry), THREAD_CORE));
-  const creds = threads.map((thread) => nested(thread, CREDS));
+  const threads = entries.map((entry) => nested(readFields(entry), THREAD_CORE, null));
+  const creds = threads.map((thread) => nested(thread, CREDS, null));
   for (const fields of creds) {
     if (fields === null) return `its image ${name} has no credentials`;
     const more = moreIn(fields, rights);
@@ -81,12 +81,6 @@ function bitsOf(fields: readonly Field[], number: number): bigint {
     (bits: bigint, word, at) => bits | ((typeof word === 'number' ? BigInt(word) : ~0n) << BigInt(32 * at)),
     0n,
   );
-}
-
-/** The fields of a nested message; null where there is none, or it is cut. */
-function nested(fields: readonly Field[] | null, number: number): readonly Field[] | null {
-  const message = fieldOf(fields, number);
-  return message instanceof Buffer ? readFields(message) : null;
 }
 
 const shown = (value: number | Buffer | undefined): string =>

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { filesEntries } from './files-image.ts';
-import { type Field, fieldOf, readFields } from './protobuf.ts';
+import { type Field, fieldOf, nested, readFields } from './protobuf.ts';
 import { isFanotify, watchedBy } from './watches.ts';
 
 /** Unix sockets that have a name in the file system. Absolute; bytes as characters (latin1). */
@@ -43,8 +43,8 @@ export async function namedPaths(images: string): Promise<NamedPaths | string> {
   let unfit: string | null = null;
   for (const entry of entries) {
     const fields = readFields(entry);
-    const file = nested(fields, REG);
-    const socket = nested(fields, UNIX);
+    const file = nested(fields, REG, []);
+    const socket = nested(fields, UNIX, []);
     if (fields === null || file === null || socket === null) return 'files.img is cut';
     const watches = watchedBy(fields);
     if (typeof watches === 'string') return `files.img ${watches}`;
@@ -68,12 +68,6 @@ export async function namedPaths(images: string): Promise<NamedPaths | string> {
 function isExtern(socket: readonly Field[]): boolean {
   const flags = fieldOf(socket, UNIX_UFLAGS);
   return typeof flags === 'number' && flags % 2 === EXTERN;
-}
-
-/** The fields of a nested message, none where it is left out; null where it is cut. */
-function nested(fields: readonly Field[] | null, number: number): readonly Field[] | null {
-  const message = fieldOf(fields, number);
-  return message instanceof Buffer ? readFields(message) : [];
 }
 
 function textOf(fields: readonly Field[], number: number): string | undefined {

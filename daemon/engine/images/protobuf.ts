@@ -50,6 +50,16 @@ export function readFields(message: Buffer): Field[] | null {
   return fields;
 }
 
+/** The fields of a nested message: `none` where it is left out, null where it is cut. */
+export function nested<None>(
+  fields: readonly Field[] | null,
+  number: number,
+  none: None,
+): readonly Field[] | null | None {
+  const message = fieldOf(fields, number);
+  return message instanceof Buffer ? readFields(message) : none;
+}
+
 /** A field's value by its number; the last one counts, as protobuf has it. */
 export function fieldOf(fields: readonly Field[] | null, number: number): number | Buffer | undefined {
   return fields?.findLast((field) => field.number === number)?.value;

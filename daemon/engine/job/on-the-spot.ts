@@ -4,7 +4,7 @@
  * process that maps a file. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { isRoots, type Process, parseProcess } from './process.ts';
+import { isPid, isRoots, type Process, parseProcess } from './process.ts';
 
 /** Null where there is none, or it ends just now. */
 export function processNow(proc: string, pid: number): Process | null {
@@ -25,7 +25,7 @@ const AT_ONCE = 200;
 export async function* pidsNow(proc: string): AsyncGenerator<number> {
   let count = 0;
   for (const name of readdirSync(proc)) {
-    if (/^[1-9]\d{0,9}$/.test(name)) yield Number(name);
+    if (isPid(name)) yield Number(name);
     if (++count % AT_ONCE === 0) await new Promise(setImmediate);
   }
 }

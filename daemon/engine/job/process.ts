@@ -44,8 +44,11 @@ export function isRoots({ uids }: Process): boolean {
 
 /** The pids of this namespace, in no order. */
 export async function listPids(proc: string): Promise<number[]> {
-  return (await readdir(proc)).filter((name) => /^[1-9]\d{0,9}$/.test(name)).map(Number);
+  return (await readdir(proc)).filter(isPid).map(Number);
 }
+
+/** Of a name in /proc. */
+export const isPid = (name: string): boolean => /^[1-9]\d{0,9}$/.test(name);
 
 /** `stat` and `status` of one process; its name may hold spaces, brackets and, escaped in `status` only, newlines. */
 export function parseProcess(pid: number, stat: string, status: string): Process | null {

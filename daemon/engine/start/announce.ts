@@ -60,7 +60,7 @@ export async function readRecord({ store, log }: Parts, jobId: JobId): Promise<R
  * Where the runs before this one may have been, unless the last was ended there before this one was ordered. An engine
  * that ended while it waited for them has left its own node in the record, and theirs beside it.
  */
-export function lastNodes({ checkpoints, order, record }: Before, restarts: number): string[] {
+function lastNodes({ checkpoints, order, record }: Before, restarts: number): string[] {
   const newest = checkpoints[0]?.manifest.node;
   const earlier = record?.restarts === restarts ? (record.before ?? []) : [];
   const nodes = new Set([newest, record?.node, ...earlier].filter((node) => node !== undefined));
