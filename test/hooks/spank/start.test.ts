@@ -17,7 +17,7 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { scratch } from '../native.ts';
-import { answer, type Behaviour, fakeEngine, plan, raw } from './fake-engine.ts';
+import { answer, type Behaviour, type FakeEngine, fakeEngine, plan, raw } from './fake-engine.ts';
 import { type Built, build, call } from './plugin.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -63,6 +63,14 @@ async function prolog(built: Built, socket: string, restarts?: string): Promise<
   });
   expect(lines.at(-1)).toBe('job_prolog returned 0');
   return lines.slice(0, -1);
+}
+
+/** One that is there once the plugin has tried, found none, and tries again. */
+async function lateEngine(socket: string): Promise<FakeEngine> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setTimeout(resolve, 500);
+  await promise;
+  return fakeEngine({ start: plan(['/bin/true']), failed: answer(200, 'ok\n') }, socket);
 }
 
 describe.skipIf(!isRoot && !process.env['CI'])('the start of a batch step', () => {
@@ -265,14 +273,7 @@ describe.skipIf(!isRoot && !process.env['CI'])('the start of a batch step', () =
     using folder = scratch();
     const socket = join(folder.path, 'api.sock');
     const starting = start(built, socket);
-    // It has tried by then, found none, and tries again.
-    const { promise, resolve } = Promise.withResolvers<void>();
-    setTimeout(resolve, 500);
-    await promise;
-    await using engine = await fakeEngine(
-      { start: plan(['/bin/true']), failed: answer(200, 'ok\n') },
-      socket,
-    );
+    await using engine = await lateEngine(socket);
     expect((await starting).restores).toBe(true);
     expect(engine.requests[0]).toMatchObject({ what: 'start' });
   });
@@ -336,14 +337,7 @@ describe.skipIf(!isRoot && !process.env['CI'])('the start of a batch step', () =
     const socket = join(folder.path, 'api.sock');
     await prolog(built, socket, '1');
     const starting = start(built, socket);
-    // It has tried by then, found none, and tries again.
-    const { promise, resolve } = Promise.withResolvers<void>();
-    setTimeout(resolve, 500);
-    await promise;
-    await using engine = await fakeEngine(
-      { start: plan(['/bin/true']), failed: answer(200, 'ok\n') },
-      socket,
-    );
+    await using engine = await lateEngine(socket);
     const { restores, user } = await starting;
     expect([restores, user]).toEqual([true, []]);
     expect(engine.requests[0]?.url).toBe('/v1/jobs/77/start?uid=2000&gid=2000&restarts=1');
