@@ -9,12 +9,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   vocabulary: [],
   system: ['vocabulary'],
   config: ['vocabulary', 'system'],
-  sources: ['vocabulary', 'system', 'config'],
+  slurm: ['vocabulary', 'system'],
+  http: ['vocabulary', 'system'],
+  sources: ['vocabulary', 'system', 'config', 'slurm', 'http'],
   decide: ['vocabulary'],
   journal: ['vocabulary', 'system'],
-  perform: ['vocabulary', 'system', 'config', 'sources', 'journal'],
-  run: ['vocabulary', 'system', 'config', 'sources', 'decide', 'journal', 'perform'],
-  engine: ['vocabulary', 'system', 'config', 'sources'],
+  perform: ['vocabulary', 'system', 'config', 'slurm', 'journal'],
+  run: ['vocabulary', 'system', 'config', 'slurm', 'http', 'sources', 'decide', 'journal', 'perform'],
+  engine: ['vocabulary', 'system', 'config', 'slurm', 'http', 'sources'],
 };
 
 /** Modules that reach the world: no rule of the product may depend on them. */

@@ -3,8 +3,8 @@
  * all), the socket listens, and only then systemd hears READY. It ends the other way round; a criu that is under way
  * goes on without it, and the next process finds what it left.
  */
-import { slurmCommands } from '../sources/slurm/commands.ts';
-import { jobLooker, jobLookup } from '../sources/slurm/look.ts';
+import { slurmCommands } from '../slurm/commands.ts';
+import { jobLooker, jobLookup } from '../slurm/look.ts';
 import { systemExec } from '../system/exec.ts';
 import type { Life as ProcessLife } from '../system/lifecycle.ts';
 import { feedWatchdog, systemdNotify, watchdogUsec } from '../system/notify.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Journal } from '../journal/journal.ts';
+import { onFirstNode } from '../slurm/first-node.ts';
 import { makeNotice } from '../sources/notices/notice.ts';
-import { onFirstNode } from '../sources/slurm/first-node.ts';
 import type { SocketHandlers } from '../sources/socket/handlers.ts';
 import type { Clock } from '../system/ports.ts';
 import type { JobId } from '../vocabulary/job.ts';

@@ -1,9 +1,9 @@
 import { uptime } from 'node:os';
 import type { Config } from '../config/config.ts';
 import { cronLines, policyOf } from '../config/policy.ts';
+import { loadConf } from '../slurm/conf.ts';
 import { type ProviderState, type SourceCounters, watchNotices } from '../sources/notices/watch-notices.ts';
 import { watchSchedules } from '../sources/schedule.ts';
-import { loadConf } from '../sources/slurm/conf.ts';
 import type { HealthCounters } from '../sources/slurm/health.ts';
 import { type JobWatch, watchJobs } from '../sources/slurm/job-watch.ts';
 import { watchNodes } from '../sources/slurm/node-watch.ts';

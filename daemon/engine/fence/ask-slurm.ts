@@ -1,7 +1,7 @@
-import { jobLookup } from '../../sources/slurm/look.ts';
-import { placeOf } from '../../sources/slurm/phase.ts';
-import { jobCommand, readJob } from '../../sources/slurm/squeue.ts';
+import { jobLookup } from '../../slurm/look.ts';
+import { jobCommand, readJob } from '../../slurm/squeue.ts';
 import { backoff } from '../../system/backoff.ts';
+import { placeOf } from '../../system/node-phase.ts';
 import type { EpochMs, JobId } from '../../vocabulary/job.ts';
 import type { FencePorts } from './ports.ts';
 import { type SlurmWord, slurmWord } from './words.ts';

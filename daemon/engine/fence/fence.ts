@@ -6,8 +6,8 @@
  * say anything about is frozen before Slurm may give it away. Twice the same word of Slurm's ends a run: a job may just
  * be starting here.
  */
-import { type Background, inBackground } from '../../sources/slurm/background.ts';
-import { nextBeat } from '../../sources/slurm/phase.ts';
+import { type Background, inBackground } from '../../system/async/background.ts';
+import { nextBeat } from '../../system/node-phase.ts';
 import type { EpochMs, JobId, Millis } from '../../vocabulary/job.ts';
 import { createAskSlurm } from './ask-slurm.ts';
 import { type BatchRun, batchRuns } from './batch-runs.ts';

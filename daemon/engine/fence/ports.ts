@@ -1,4 +1,4 @@
-import type { SlurmCommands } from '../../sources/slurm/commands.ts';
+import type { SlurmCommands } from '../../slurm/commands.ts';
 import type { Exec, Log } from '../../system/ports.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { EngineConfig } from '../config/config.ts';

@@ -1,4 +1,4 @@
-import type { SlurmCommands } from '../../sources/slurm/commands.ts';
+import type { SlurmCommands } from '../../slurm/commands.ts';
 import type { Command, CommandResult } from '../../system/ports.ts';
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 

@@ -1,9 +1,9 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { confCommand, readConf } from '../../sources/slurm/conf.ts';
-import { placeOf } from '../../sources/slurm/phase.ts';
+import { confCommand, readConf } from '../../slurm/conf.ts';
 import { backoff } from '../../system/backoff.ts';
+import { placeOf } from '../../system/node-phase.ts';
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 import type { FencePorts } from './ports.ts';
 

@@ -1,4 +1,4 @@
-import type { Reply } from '../../sources/socket/reply.ts';
+import type { Reply } from '../../http/reply.ts';
 import type { Checkpointer, Store } from '../ports.ts';
 import { StoreError } from '../store/store-error.ts';
 import { isUuid, readCheckpointBody, readRestoreBody } from './ask-body.ts';

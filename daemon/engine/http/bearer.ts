@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readTokenFile, TokenError } from '../../config/token-file.ts';
-import { RequestError } from '../../sources/socket/reply.ts';
+import { RequestError } from '../../http/reply.ts';
 import type { Log } from '../../system/ports.ts';
 import { refusal } from './route.ts';
 

@@ -1,4 +1,4 @@
-import { type Reply, RequestError } from '../../sources/socket/reply.ts';
+import { type Reply, RequestError } from '../../http/reply.ts';
 import { readJobId } from '../../sources/socket/routes.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { Starter, Verdict } from '../ports.ts';

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { readObject, readText } from '../../sources/socket/body.ts';
-import { findRoute, type RoutePlace } from '../../sources/socket/dispatch.ts';
-import { type Reply, RequestError } from '../../sources/socket/reply.ts';
+import { readObject, readText } from '../../http/body.ts';
+import { type Reply, RequestError } from '../../http/reply.ts';
+import { findRoute, type RoutePlace } from '../../http/router.ts';
 
 /** One request, taken apart. */
 export interface EngineCall {

@@ -1,5 +1,5 @@
-import type { SlurmCommands } from '../../sources/slurm/commands.ts';
-import { spoolSteps } from '../../sources/slurm/spool.ts';
+import type { SlurmCommands } from '../../slurm/commands.ts';
+import { spoolSteps } from '../../slurm/spool.ts';
 import type { Clock, Exec } from '../../system/ports.ts';
 import type { JobFacts, JobId } from '../../vocabulary/job.ts';
 import { type BatchLook, lookAtBatch } from './look.ts';

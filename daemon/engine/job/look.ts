@@ -1,8 +1,8 @@
-import { failed, isJobId, type SlurmCommands, type Unavailable } from '../../sources/slurm/commands.ts';
-import { readId, readText } from '../../sources/slurm/fields.ts';
-import { JOB_FIELDS } from '../../sources/slurm/job-row.ts';
-import { formatOf, splitRows } from '../../sources/slurm/rows.ts';
-import { jobCommand, readJobRows } from '../../sources/slurm/squeue.ts';
+import { failed, isJobId, type SlurmCommands, type Unavailable } from '../../slurm/commands.ts';
+import { readId, readText } from '../../slurm/fields.ts';
+import { JOB_FIELDS } from '../../slurm/job-row.ts';
+import { formatOf, splitRows } from '../../slurm/rows.ts';
+import { jobCommand, readJobRows } from '../../slurm/squeue.ts';
 import type { CommandResult, Exec } from '../../system/ports.ts';
 import type { JobFacts, JobId } from '../../vocabulary/job.ts';
 import { outputFile } from './output.ts';

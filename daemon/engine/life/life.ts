@@ -3,8 +3,8 @@
  * by a round through this node's own jobs, soon after the start and then hourly, at a time that is a hash of the
  * node's. A job that was requeued, or that a dead node took along, keeps them.
  */
-import { type Background, inBackground } from '../../sources/slurm/background.ts';
-import { nextBeat } from '../../sources/slurm/phase.ts';
+import { type Background, inBackground } from '../../system/async/background.ts';
+import { nextBeat } from '../../system/node-phase.ts';
 import type { EpochMs, JobId, Millis } from '../../vocabulary/job.ts';
 import { StoreError } from '../store/store-error.ts';
 import { followEnded } from './ended.ts';

@@ -1,4 +1,4 @@
-import { expandHostlist } from '../../sources/slurm/hostlist.ts';
+import { expandHostlist } from '../../slurm/hostlist.ts';
 import type { JobId, RestoreReason } from '../../vocabulary/job.ts';
 import { type Placement, placementOf, takesJobs } from './placement.ts';
 import type { Source } from './source.ts';

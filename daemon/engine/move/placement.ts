@@ -1,8 +1,8 @@
-import { failed, type SlurmCommands } from '../../sources/slurm/commands.ts';
-import { readId, readText } from '../../sources/slurm/fields.ts';
-import { formatOf, splitRows } from '../../sources/slurm/rows.ts';
-import { nodeCommand, readNodes } from '../../sources/slurm/sinfo.ts';
-import { jobCommand } from '../../sources/slurm/squeue.ts';
+import { failed, type SlurmCommands } from '../../slurm/commands.ts';
+import { readId, readText } from '../../slurm/fields.ts';
+import { formatOf, splitRows } from '../../slurm/rows.ts';
+import { nodeCommand, readNodes } from '../../slurm/sinfo.ts';
+import { jobCommand } from '../../slurm/squeue.ts';
 import type { Exec } from '../../system/ports.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 

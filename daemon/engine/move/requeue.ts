@@ -1,4 +1,4 @@
-import type { SlurmCommands } from '../../sources/slurm/commands.ts';
+import type { SlurmCommands } from '../../slurm/commands.ts';
 import type { Clock, CommandResult, Exec } from '../../system/ports.ts';
 import type { JobId, Millis } from '../../vocabulary/job.ts';
 import { type BatchLook, lookAtBatch } from '../job/look.ts';

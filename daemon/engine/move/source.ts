@@ -1,4 +1,4 @@
-import type { SlurmCommands } from '../../sources/slurm/commands.ts';
+import type { SlurmCommands } from '../../slurm/commands.ts';
 import type { Turns } from '../../system/turns.ts';
 import type { Archiver } from '../dump/archive.ts';
 import type { Dumper } from '../dump/dump.ts';

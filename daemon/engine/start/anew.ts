@@ -1,6 +1,6 @@
 import { lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isJobId } from '../../sources/slurm/commands.ts';
+import { isJobId } from '../../slurm/commands.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { Found, StartAsk } from '../ports.ts';
 import { untilItAnswers } from '../store/until-it-answers.ts';

@@ -1,4 +1,4 @@
-import type { JobLook } from '../../sources/slurm/squeue.ts';
+import type { JobLook } from '../../slurm/squeue.ts';
 import { doubled } from '../../system/backoff.ts';
 import type { JobFacts, JobId, Millis } from '../../vocabulary/job.ts';
 import type { Order } from '../manifest.ts';

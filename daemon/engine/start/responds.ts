@@ -1,5 +1,5 @@
-import { slurmCommands } from '../../sources/slurm/commands.ts';
-import { isDoubtful, nodeCommand, readNodes } from '../../sources/slurm/sinfo.ts';
+import { slurmCommands } from '../../slurm/commands.ts';
+import { isDoubtful, nodeCommand, readNodes } from '../../slurm/sinfo.ts';
 import type { Exec } from '../../system/ports.ts';
 
 const SILENT = /^(DOWN|UNKNOWN|ERROR|FUTURE|NOT_RESPONDING|POWERED_DOWN|POWERING_DOWN)$/;

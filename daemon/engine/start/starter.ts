@@ -1,5 +1,5 @@
-import { slurmCommands } from '../../sources/slurm/commands.ts';
-import { jobLooker } from '../../sources/slurm/look.ts';
+import { slurmCommands } from '../../slurm/commands.ts';
+import { jobLooker } from '../../slurm/look.ts';
 import { Lanes } from '../../system/lanes.ts';
 import { Turns } from '../../system/turns.ts';
 import type { JobId, Millis } from '../../vocabulary/job.ts';

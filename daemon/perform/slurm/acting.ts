@@ -1,5 +1,5 @@
-import type { SlurmCommands } from '../../sources/slurm/commands.ts';
-import type { Look } from '../../sources/slurm/look.ts';
+import type { SlurmCommands } from '../../slurm/commands.ts';
+import type { Look } from '../../slurm/look.ts';
 import type { Clock, CommandResult, Exec } from '../../system/ports.ts';
 import type { Outcome } from '../../vocabulary/outcome.ts';
 

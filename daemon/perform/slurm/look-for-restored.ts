@@ -1,7 +1,7 @@
-import type { JobRow } from '../../sources/slurm/job-row.ts';
+import type { JobRow } from '../../slurm/job-row.ts';
+import { readUsersJobs, usersJobsCommand } from '../../slurm/users-jobs.ts';
 import { ENDED_STATES, type EpochMs, type JobId } from '../../vocabulary/job.ts';
 import type { Acting } from './acting.ts';
-import { readUsersJobs, usersJobsCommand } from './users-jobs.ts';
 
 /** What a restore that nobody answered for should have brought about. */
 export interface Sought {

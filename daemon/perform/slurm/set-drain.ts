@@ -1,4 +1,4 @@
-import { nodeCommand, readNodes } from '../../sources/slurm/sinfo.ts';
+import { nodeCommand, readNodes } from '../../slurm/sinfo.ts';
 import type { Outcome } from '../../vocabulary/outcome.ts';
 import type { NodeLookup } from '../ports.ts';
 import { type Acting, actOutcome } from './acting.ts';

@@ -1,4 +1,4 @@
-import { jobLookup } from '../../sources/slurm/look.ts';
+import { jobLookup } from '../../slurm/look.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { SlurmActions } from '../ports.ts';
 import type { Acting } from './acting.ts';

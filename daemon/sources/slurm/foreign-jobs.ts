@@ -1,5 +1,5 @@
+import type { SpoolJob } from '../../slurm/spool.ts';
 import type { JobId } from '../../vocabulary/job.ts';
-import type { SpoolJob } from './spool.ts';
 
 /**
  * Jobs that have a part on this node and belong to the daemon of another, where their batch script runs. Whatever

@@ -1,6 +1,6 @@
+import type { Unavailable } from '../../slurm/commands.ts';
 import type { Clock, Log } from '../../system/ports.ts';
 import type { EpochMs } from '../../vocabulary/job.ts';
-import type { Unavailable } from './commands.ts';
 
 /** Whether a kind of question to Slurm gets answers: one line in the log when that changes, and counters. */
 export class Health {

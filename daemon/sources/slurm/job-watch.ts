@@ -1,18 +1,18 @@
+import { isJobId, type SlurmCommands } from '../../slurm/commands.ts';
+import type { Look } from '../../slurm/look.ts';
+import type { JobLook } from '../../slurm/squeue.ts';
+import { type Background, inBackground } from '../../system/async/background.ts';
 import { backoff } from '../../system/backoff.ts';
+import { firstBeat, nextBeat, placeOf } from '../../system/node-phase.ts';
 import type { Clock, Exec, Log } from '../../system/ports.ts';
 import type { DaemonEvent } from '../../vocabulary/event.ts';
 import { ENDED_STATES, type EpochMs, type JobId, type Millis } from '../../vocabulary/job.ts';
-import { type Background, inBackground } from './background.ts';
-import { isJobId, type SlurmCommands } from './commands.ts';
 import { ForeignJobs } from './foreign-jobs.ts';
 import { Health, type HealthCounters } from './health.ts';
 import { JobAgenda } from './job-agenda.ts';
-import type { Look } from './look.ts';
-import { firstBeat, nextBeat, placeOf } from './phase.ts';
 import { reconciling } from './reconcile.ts';
 import type { KnownJob } from './sightings.ts';
 import { scanSockets } from './socket-scan.ts';
-import type { JobLook } from './squeue.ts';
 
 export interface JobWatchOptions {
   readonly exec: Exec;

@@ -1,13 +1,13 @@
+import type { SlurmCommands } from '../../slurm/commands.ts';
+import { allNodesCommand, isDoubtful, type NodesLook, nodeCommand, readNodes } from '../../slurm/sinfo.ts';
+import { type Background, inBackground } from '../../system/async/background.ts';
 import { doubled } from '../../system/backoff.ts';
+import { firstBeat, nextBeat, sleepUnlessUrgent } from '../../system/node-phase.ts';
 import type { Clock, Exec, Log } from '../../system/ports.ts';
 import type { DaemonEvent } from '../../vocabulary/event.ts';
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 import type { NodeFacts } from '../../vocabulary/node.ts';
-import { type Background, inBackground } from './background.ts';
-import type { SlurmCommands } from './commands.ts';
 import { Health, type HealthCounters } from './health.ts';
-import { firstBeat, nextBeat, sleepUnlessUrgent } from './phase.ts';
-import { allNodesCommand, isDoubtful, type NodesLook, nodeCommand, readNodes } from './sinfo.ts';
 
 export interface NodeWatchOptions {
   readonly exec: Exec;

@@ -1,9 +1,9 @@
+import type { SlurmCommands, Unavailable } from '../../slurm/commands.ts';
+import { allCommand, readAll } from '../../slurm/squeue-all.ts';
+import { nextBeat } from '../../system/node-phase.ts';
 import type { Clock, Exec } from '../../system/ports.ts';
 import type { EpochMs, JobId, Millis } from '../../vocabulary/job.ts';
-import type { SlurmCommands, Unavailable } from './commands.ts';
-import { nextBeat } from './phase.ts';
 import { type KnownJob, misjudged } from './sightings.ts';
-import { allCommand, readAll } from './squeue-all.ts';
 
 export interface ReconcileOptions {
   readonly exec: Exec;

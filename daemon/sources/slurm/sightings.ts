@@ -1,6 +1,6 @@
+import type { SpoolJob } from '../../slurm/spool.ts';
+import type { JobBrief } from '../../slurm/squeue-all.ts';
 import type { JobId } from '../../vocabulary/job.ts';
-import type { SpoolJob } from './spool.ts';
-import type { JobBrief } from './squeue-all.ts';
 
 /** What the daemon believes of a job. */
 export interface KnownJob {

@@ -1,8 +1,8 @@
+import { spoolJobs } from '../../slurm/spool.ts';
 import type { Log } from '../../system/ports.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { ForeignJobs } from './foreign-jobs.ts';
 import { changedSockets, type KnownJob, type Sockets } from './sightings.ts';
-import { spoolJobs } from './spool.ts';
 
 export interface SocketScan {
   /** The jobs that are worth a look since the last scan; null where the folder cannot be read. */

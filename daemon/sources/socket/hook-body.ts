@@ -1,4 +1,4 @@
-import { RequestError } from './reply.ts';
+import { RequestError } from '../../http/reply.ts';
 
 /** What a hook sends of its environment: only what Slurm and the SPANK plugin set. */
 export type HookEnv = Readonly<Record<string, string>>;

@@ -1,11 +1,11 @@
+import { readObject } from '../../http/body.ts';
+import { httpServer, type SocketCounters } from '../../http/http-server.ts';
+import { errorReply } from '../../http/reply.ts';
+import { findRoute } from '../../http/router.ts';
+import { listenAt } from '../../http/socket-file.ts';
 import type { Log } from '../../system/ports.ts';
-import { readObject } from './body.ts';
-import { findRoute } from './dispatch.ts';
 import type { SocketHandlers } from './handlers.ts';
-import { httpServer, type SocketCounters } from './http-server.ts';
-import { errorReply } from './reply.ts';
 import { ROUTES } from './routes.ts';
-import { listenAt } from './socket-file.ts';
 
 export type { SocketCounters };
 

@@ -1,9 +1,9 @@
 import { parseDuration } from '../../config/duration.ts';
+import { RequestError } from '../../http/reply.ts';
 import { cleanText } from '../../system/clean-text.ts';
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 import type { NoticeKind } from '../../vocabulary/notice.ts';
 import { parseDate } from '../notices/parse-date.ts';
-import { RequestError } from './reply.ts';
 
 /** A notice by hand, as the body has it. At most one of `deadline` and `inMs` is there. */
 export interface NoticeWish {

@@ -1,3 +1,4 @@
+import { type Reply, RequestError } from '../../http/reply.ts';
 import type { Log } from '../../system/ports.ts';
 import { CHECKPOINT_KINDS } from '../../vocabulary/job.ts';
 import { EXPOSITION_TYPE } from './exposition.ts';
@@ -5,7 +6,6 @@ import type { SocketHandlers } from './handlers.ts';
 import { readHookBody } from './hook-body.ts';
 import { readNoticeBody, readNoticeId } from './notice-body.ts';
 import { readKind, readOverride } from './override.ts';
-import { type Reply, RequestError } from './reply.ts';
 
 /** One request, taken apart. */
 export interface Call {

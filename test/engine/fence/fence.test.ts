@@ -6,7 +6,7 @@ import type { FencePorts } from '../../../daemon/engine/fence/ports.ts';
 import { createFreezer } from '../../../daemon/engine/move/cgroup-freezer.ts';
 import { keepOff } from '../../../daemon/engine/move/keep-off.ts';
 import { Table } from '../../../daemon/engine/move/table.ts';
-import { slurmCommands } from '../../../daemon/sources/slurm/commands.ts';
+import { slurmCommands } from '../../../daemon/slurm/commands.ts';
 import { systemExec } from '../../../daemon/system/exec.ts';
 import type { CommandResult } from '../../../daemon/system/ports.ts';
 import { ManualClock } from '../../support/clock.ts';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { createEars } from '../../../daemon/engine/fence/ears.ts';
 import type { FencePorts } from '../../../daemon/engine/fence/ports.ts';
 import { isSilent, readSlurmd, slurmdCommand } from '../../../daemon/engine/fence/silence.ts';
-import { slurmCommands } from '../../../daemon/sources/slurm/commands.ts';
+import { slurmCommands } from '../../../daemon/slurm/commands.ts';
 import type { CommandResult } from '../../../daemon/system/ports.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { recordingLog } from '../../support/log.ts';

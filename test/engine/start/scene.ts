@@ -7,7 +7,7 @@ import type { Manifest } from '../../../daemon/engine/manifest.ts';
 import type { Starter } from '../../../daemon/engine/ports.ts';
 import type { Parts } from '../../../daemon/engine/start/parts.ts';
 import { createStarter } from '../../../daemon/engine/start/starter.ts';
-import type { JobLook } from '../../../daemon/sources/slurm/squeue.ts';
+import type { JobLook } from '../../../daemon/slurm/squeue.ts';
 import { systemExec } from '../../../daemon/system/exec.ts';
 import type { JobFacts } from '../../../daemon/vocabulary/job.ts';
 import { ManualClock } from '../../support/clock.ts';

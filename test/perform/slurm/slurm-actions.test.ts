@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { slurmActions } from '../../../daemon/perform/slurm/slurm-actions.ts';
-import { slurmCommands } from '../../../daemon/sources/slurm/commands.ts';
-import { jobLooker } from '../../../daemon/sources/slurm/look.ts';
+import { slurmCommands } from '../../../daemon/slurm/commands.ts';
+import { jobLooker } from '../../../daemon/slurm/look.ts';
 import { systemClock } from '../../../daemon/system/clock.ts';
 import { systemExec } from '../../../daemon/system/exec.ts';
 import type { CommandResult, Exec } from '../../../daemon/system/ports.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { nextBeat } from '../../../daemon/sources/slurm/phase.ts';
+import { nextBeat } from '../../../daemon/system/node-phase.ts';
 import { world } from './watched.ts';
 
 const HOUR = 3_600_000;
@@ -162,7 +162,7 @@ test.each(['away', 'garbage', 'hang'] as const)(
 );
 
 async function quick(bin: string) {
-  const { slurmCommands } = await import('../../../daemon/sources/slurm/commands.ts');
+  const { slurmCommands } = await import('../../../daemon/slurm/commands.ts');
   return slurmCommands(bin, 400);
 }
 

@@ -1,6 +1,6 @@
-import { slurmCommands } from '../../../daemon/sources/slurm/commands.ts';
+import { slurmCommands } from '../../../daemon/slurm/commands.ts';
+import { jobLooker } from '../../../daemon/slurm/look.ts';
 import { type JobWatch, type JobWatchOptions, watchJobs } from '../../../daemon/sources/slurm/job-watch.ts';
-import { jobLooker } from '../../../daemon/sources/slurm/look.ts';
 import {
   type NodeWatch,
   type NodeWatchOptions,

@@ -1,5 +1,5 @@
-import type { Command, CommandResult } from '../../system/ports.ts';
-import type { JobFacts, JobId } from '../../vocabulary/job.ts';
+import type { Command, CommandResult } from '../system/ports.ts';
+import type { JobFacts, JobId } from '../vocabulary/job.ts';
 import { failed, garbage, type SlurmCommands, type Unavailable } from './commands.ts';
 import { JOB_FIELDS, type JobRow, readJobRow } from './job-row.ts';
 import { formatOf, type Mark, splitRows } from './rows.ts';

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { slurmCommands } from '../../../daemon/sources/slurm/commands.ts';
-import { loadConf, readConf } from '../../../daemon/sources/slurm/conf.ts';
-import { systemExec } from '../../../daemon/system/exec.ts';
-import { ManualClock } from '../../support/clock.ts';
-import { fakeSlurm } from '../../support/fake-slurm/fake-slurm.ts';
-import { recordingLog } from '../../support/log.ts';
+import { slurmCommands } from '../../daemon/slurm/commands.ts';
+import { loadConf, readConf } from '../../daemon/slurm/conf.ts';
+import { systemExec } from '../../daemon/system/exec.ts';
+import { ManualClock } from '../support/clock.ts';
+import { fakeSlurm } from '../support/fake-slurm/fake-slurm.ts';
+import { recordingLog } from '../support/log.ts';
 
 const names = { node: 'rack_1', host: 'login' };
 const text = (spool: string) =>

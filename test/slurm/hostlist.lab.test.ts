@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { expandHostlist } from '../../../daemon/sources/slurm/hostlist.ts';
-import { Lab } from '../../lab/lab.ts';
-import fc from '../../support/properties.ts';
+import { expandHostlist } from '../../daemon/slurm/hostlist.ts';
+import { Lab } from '../lab/lab.ts';
+import fc from '../support/properties.ts';
 import { list } from './hostlists.ts';
 
 test("agrees with Slurm's own scontrol show hostnames", async () => {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { Log } from '../../system/ports.ts';
-import type { Millis } from '../../vocabulary/job.ts';
+import type { Log } from '../system/ports.ts';
+import type { Millis } from '../vocabulary/job.ts';
 import { onClientError } from './client-error.ts';
 import { type Reply, RequestError } from './reply.ts';
 

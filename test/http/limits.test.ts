@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { ask, sendRaw, serve } from './support.ts';
+import { ask, sendRaw, serve } from '../sources/socket/support.ts';
 
 /** Connects and resolves once the server has closed again. */
 function held(path: string, bytes: string): { socket: Socket; closed: Promise<unknown> } {

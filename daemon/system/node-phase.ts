@@ -1,5 +1,5 @@
-import type { Clock } from '../../system/ports.ts';
-import type { EpochMs, Millis } from '../../vocabulary/job.ts';
+import type { EpochMs, Millis } from '../vocabulary/job.ts';
+import type { Clock } from './ports.ts';
 
 /**
  * The next moment after `now` of a node's own beat of `period`. The beat's place is a hash of the node's name:

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { CommandResult } from '../../system/ports.ts';
-import type { Millis } from '../../vocabulary/job.ts';
+import type { CommandResult } from '../system/ports.ts';
+import type { Millis } from '../vocabulary/job.ts';
 import { type Mark, newMark } from './rows.ts';
 
 /** What every Slurm command line is made from. */

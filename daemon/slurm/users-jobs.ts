@@ -1,7 +1,7 @@
-import { failed, garbage, type SlurmCommands, type Unavailable } from '../../sources/slurm/commands.ts';
-import { JOB_FIELDS, type JobRow, readJobRow } from '../../sources/slurm/job-row.ts';
-import { formatOf, type Mark, splitRows } from '../../sources/slurm/rows.ts';
-import type { Command, CommandResult } from '../../system/ports.ts';
+import type { Command, CommandResult } from '../system/ports.ts';
+import { failed, garbage, type SlurmCommands, type Unavailable } from './commands.ts';
+import { JOB_FIELDS, type JobRow, readJobRow } from './job-row.ts';
+import { formatOf, type Mark, splitRows } from './rows.ts';
 
 export type UsersJobs = { readonly type: 'jobs'; readonly rows: readonly JobRow[] } | Unavailable;
 

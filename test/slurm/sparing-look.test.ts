@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { Look } from '../../../daemon/sources/slurm/look.ts';
-import { sparingLook } from '../../../daemon/sources/slurm/sparing-look.ts';
-import type { JobLook } from '../../../daemon/sources/slurm/squeue.ts';
-import { ManualClock } from '../../support/clock.ts';
+import type { Look } from '../../daemon/slurm/look.ts';
+import { sparingLook } from '../../daemon/slurm/sparing-look.ts';
+import type { JobLook } from '../../daemon/slurm/squeue.ts';
+import { ManualClock } from '../support/clock.ts';
 
 const ANSWER: JobLook = { type: 'absent' };
 const AWAY = { type: 'unavailable', message: 'Unable to contact slurm controller', garbage: false } as const;

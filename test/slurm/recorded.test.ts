@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { actOutcome } from '../../../daemon/perform/slurm/acting.ts';
-import { readUsersJobs } from '../../../daemon/perform/slurm/users-jobs.ts';
-import { readConf } from '../../../daemon/sources/slurm/conf.ts';
-import { readNodes } from '../../../daemon/sources/slurm/sinfo.ts';
-import { type JobLook, readJob } from '../../../daemon/sources/slurm/squeue.ts';
-import { readAll } from '../../../daemon/sources/slurm/squeue-all.ts';
-import type { JobFacts } from '../../../daemon/vocabulary/job.ts';
+import { actOutcome } from '../../daemon/perform/slurm/acting.ts';
+import { readConf } from '../../daemon/slurm/conf.ts';
+import { readNodes } from '../../daemon/slurm/sinfo.ts';
+import { type JobLook, readJob } from '../../daemon/slurm/squeue.ts';
+import { readAll } from '../../daemon/slurm/squeue-all.ts';
+import { readUsersJobs } from '../../daemon/slurm/users-jobs.ts';
+import type { JobFacts } from '../../daemon/vocabulary/job.ts';
 import { RELEASES, recording, resultOf } from './recorded.ts';
 
 // The bytes of cases.sh, with what is not UTF-8 replaced; Slurm puts an account into lower case.

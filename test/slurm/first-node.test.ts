@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { onFirstNode } from '../../../daemon/sources/slurm/first-node.ts';
+import { onFirstNode } from '../../daemon/slurm/first-node.ts';
 
 const env = (node: string, list: string, count = '3') => ({
   SLURMD_NODENAME: node,

@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readSocketName, spoolJobs } from '../../../daemon/sources/slurm/spool.ts';
+import { readSocketName, spoolJobs } from '../../daemon/slurm/spool.ts';
 
 let dir = '';
 let servers: Server[] = [];

@@ -1,4 +1,4 @@
-import type { EpochMs } from '../../vocabulary/job.ts';
+import type { EpochMs } from '../vocabulary/job.ts';
 
 /** Readers of single fields; undefined means that the text is none of the forms that Slurm prints. */
 

@@ -1,7 +1,7 @@
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
-import type { JobId } from '../../vocabulary/job.ts';
+import type { JobId } from '../vocabulary/job.ts';
 
 /** A job whose slurmstepd listens on this node. */
 export interface SpoolJob {

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { readConf } from '../../../daemon/sources/slurm/conf.ts';
-import { JOB_FIELDS } from '../../../daemon/sources/slurm/job-row.ts';
-import { newMark } from '../../../daemon/sources/slurm/rows.ts';
-import { readNodes } from '../../../daemon/sources/slurm/sinfo.ts';
-import { parseJob } from '../../../daemon/sources/slurm/squeue.ts';
-import { readAll } from '../../../daemon/sources/slurm/squeue-all.ts';
-import fc from '../../support/properties.ts';
+import { readConf } from '../../daemon/slurm/conf.ts';
+import { JOB_FIELDS } from '../../daemon/slurm/job-row.ts';
+import { newMark } from '../../daemon/slurm/rows.ts';
+import { readNodes } from '../../daemon/slurm/sinfo.ts';
+import { parseJob } from '../../daemon/slurm/squeue.ts';
+import { readAll } from '../../daemon/slurm/squeue-all.ts';
+import fc from '../support/properties.ts';
 import { RELEASES, recording } from './recorded.ts';
 
 const real = RELEASES.flatMap((release) => {

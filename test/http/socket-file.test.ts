@@ -13,9 +13,9 @@ import {
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { listen } from '../../../daemon/sources/socket/listen.ts';
-import { SocketBusyError, SocketError } from '../../../daemon/sources/socket/socket-error.ts';
-import { ask, type Fixture, serve, tempDir } from './support.ts';
+import { SocketBusyError, SocketError } from '../../daemon/http/socket-error.ts';
+import { listen } from '../../daemon/sources/socket/listen.ts';
+import { ask, type Fixture, serve, tempDir } from '../sources/socket/support.ts';
 
 const isRoot = process.getuid?.() === 0;
 

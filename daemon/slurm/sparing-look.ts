@@ -1,6 +1,6 @@
-import { backoff } from '../../system/backoff.ts';
-import type { Clock } from '../../system/ports.ts';
-import type { EpochMs, Millis } from '../../vocabulary/job.ts';
+import { backoff } from '../system/backoff.ts';
+import type { Clock } from '../system/ports.ts';
+import type { EpochMs, Millis } from '../vocabulary/job.ts';
 import type { Unavailable } from './commands.ts';
 import type { Look } from './look.ts';
 

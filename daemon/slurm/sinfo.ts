@@ -1,5 +1,5 @@
-import type { Command, CommandResult } from '../../system/ports.ts';
-import type { NodeFacts } from '../../vocabulary/node.ts';
+import type { Command, CommandResult } from '../system/ports.ts';
+import type { NodeFacts } from '../vocabulary/node.ts';
 import { failed, garbage, type SlurmCommands, type Unavailable } from './commands.ts';
 import { expandHostlist } from './hostlist.ts';
 import { formatOf, type Mark, splitRows } from './rows.ts';

@@ -1,4 +1,4 @@
-import type { JobFacts, JobId } from '../../vocabulary/job.ts';
+import type { JobFacts, JobId } from '../vocabulary/job.ts';
 import {
   readCount,
   readFlag,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { expandHostlist } from '../../../daemon/sources/slurm/hostlist.ts';
-import fc from '../../support/properties.ts';
+import { expandHostlist } from '../../daemon/slurm/hostlist.ts';
+import fc from '../support/properties.ts';
 import { list, word } from './hostlists.ts';
 
 const hosts = (text: string): string[] | string => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Mark } from '../../../daemon/sources/slurm/rows.ts';
-import type { CommandResult } from '../../../daemon/system/ports.ts';
+import type { Mark } from '../../daemon/slurm/rows.ts';
+import type { CommandResult } from '../../daemon/system/ports.ts';
 
 /** One release of Slurm, recorded (`fixtures/README.md`). */
 export interface Recording {

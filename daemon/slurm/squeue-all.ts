@@ -1,5 +1,5 @@
-import type { Command, CommandResult } from '../../system/ports.ts';
-import type { JobId } from '../../vocabulary/job.ts';
+import type { Command, CommandResult } from '../system/ports.ts';
+import type { JobId } from '../vocabulary/job.ts';
 import { failed, garbage, type SlurmCommands, type Unavailable } from './commands.ts';
 import { readHost, readId, readIdOrNone, readWord } from './fields.ts';
 import { formatOf, type Mark, splitRows } from './rows.ts';

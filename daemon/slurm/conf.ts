@@ -1,8 +1,8 @@
-import { backoff } from '../../system/backoff.ts';
-import type { Clock, Command, CommandResult, Exec, Log } from '../../system/ports.ts';
-import type { Millis } from '../../vocabulary/job.ts';
+import { backoff } from '../system/backoff.ts';
+import { firstBeat, placeOf, sleepUnlessUrgent } from '../system/node-phase.ts';
+import type { Clock, Command, CommandResult, Exec, Log } from '../system/ports.ts';
+import type { Millis } from '../vocabulary/job.ts';
 import { failed, garbage, type SlurmCommands, type Unavailable } from './commands.ts';
-import { firstBeat, placeOf, sleepUnlessUrgent } from './phase.ts';
 
 /** The part of slurm.conf that ckptd and its engine go by. */
 export interface SlurmConf {

@@ -1,5 +1,5 @@
-import type { Exec } from '../../system/ports.ts';
-import type { JobFacts, JobId } from '../../vocabulary/job.ts';
+import type { Exec } from '../system/ports.ts';
+import type { JobFacts, JobId } from '../vocabulary/job.ts';
 import { isJobId, type SlurmCommands } from './commands.ts';
 import { type JobLook, jobCommand, readJob } from './squeue.ts';
 
