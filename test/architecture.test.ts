@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   journal: ['vocabulary', 'system'],
   perform: ['vocabulary', 'system', 'config', 'slurm', 'journal'],
   run: ['vocabulary', 'system', 'config', 'slurm', 'http', 'sources', 'decide', 'journal', 'perform'],
-  engine: ['vocabulary', 'system', 'config', 'slurm', 'http', 'sources'],
+  engine: ['vocabulary', 'system', 'config', 'slurm', 'http'],
 };
 
 /** Modules that reach the world: no rule of the product may depend on them. */

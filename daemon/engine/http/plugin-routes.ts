@@ -1,5 +1,5 @@
+import { readJobId } from '../../http/job-id.ts';
 import { type Reply, RequestError } from '../../http/reply.ts';
-import { readJobId } from '../../sources/socket/routes.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { Starter, Verdict } from '../ports.ts';
 import { type EngineCall, type EngineRoute, text } from './route.ts';

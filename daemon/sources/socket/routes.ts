@@ -1,3 +1,4 @@
+import { readJobId } from '../../http/job-id.ts';
 import { type Reply, RequestError } from '../../http/reply.ts';
 import type { Log } from '../../system/ports.ts';
 import { CHECKPOINT_KINDS } from '../../vocabulary/job.ts';
@@ -119,16 +120,6 @@ const ACCEPTED: Reply = { status: 202, body: {} };
 
 function ok(body: object): Reply {
   return { status: 200, body };
-}
-
-/** Slurm's ids are 32 bits wide, and 0 is none. */
-export function readJobId(text: string): number {
-  if (/^[1-9]\d{0,9}$/.test(text) && Number(text) <= 0xffff_ffff) return Number(text);
-  throw new RequestError(
-    400,
-    'bad-job-id',
-    'a job id is a number, for an array task its own one (squeue -o %A)',
-  );
 }
 
 function readLimit(text: string | null): number {
