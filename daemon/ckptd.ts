@@ -8,7 +8,7 @@ import { runDaemon } from './run/daemon.ts';
 import { isLockedOut, OPEN_IT } from './run/read-only.ts';
 import { systemClock } from './system/clock.ts';
 import { lifecycle } from './system/lifecycle.ts';
-import { systemLog } from './system/log.ts';
+import { systemLog } from './system/log/log.ts';
 import { EX_CONFIG, type Program, runProgram } from './system/program.ts';
 
 const HELP = `Usage: ckptd run   --config FILE

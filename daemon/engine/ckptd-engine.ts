@@ -5,7 +5,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { ConfigError } from '../config/problem.ts';
 import { systemClock } from '../system/clock.ts';
 import { lifecycle } from '../system/lifecycle.ts';
-import { systemLog } from '../system/log.ts';
+import { systemLog } from '../system/log/log.ts';
 import { EX_CONFIG, type Program, runProgram } from '../system/program.ts';
 import { checkEngineConfig } from './config/check.ts';
 import { type EngineSources, loadEngineConfig } from './config/load.ts';

@@ -5,10 +5,10 @@
  */
 import { slurmCommands } from '../slurm/commands.ts';
 import { jobLooker, jobLookup } from '../slurm/look.ts';
-import { systemExec } from '../system/exec.ts';
 import type { Life as ProcessLife } from '../system/lifecycle.ts';
 import { feedWatchdog, systemdNotify, watchdogUsec } from '../system/notify.ts';
 import type { Clock, Log } from '../system/ports.ts';
+import { systemExec } from '../system/process/exec.ts';
 import type { JobId } from '../vocabulary/job.ts';
 import type { EngineConfig } from './config/config.ts';
 import { startFence } from './fence/fence.ts';

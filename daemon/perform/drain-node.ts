@@ -3,7 +3,7 @@
  * never lifted, and what an earlier process did already is seen. Each command that was taken is looked at after.
  * What is seen is no event: the watch of the nodes tells only what differs from what it told last.
  */
-import { backoff } from '../system/backoff.ts';
+import { backoff } from '../system/async/backoff.ts';
 import { readDrainReason } from '../vocabulary/drain-reason.ts';
 import type { Effect } from '../vocabulary/effect.ts';
 import type { NodeFacts } from '../vocabulary/node.ts';

@@ -3,7 +3,7 @@
  * that was killed) is looked into first: the run gone, requeued, or brought back as a newer job means that it
  * happened. Only when Slurm shows twice, with some time between, that nothing has, is it asked for again.
  */
-import { backoff } from '../system/backoff.ts';
+import { backoff } from '../system/async/backoff.ts';
 import type { Effect } from '../vocabulary/effect.ts';
 import type { EpochMs } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';

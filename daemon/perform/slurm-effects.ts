@@ -1,4 +1,4 @@
-import { backoff } from '../system/backoff.ts';
+import { backoff } from '../system/async/backoff.ts';
 import type { Effect } from '../vocabulary/effect.ts';
 import type { EpochMs } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';

@@ -8,7 +8,7 @@ import { loadConfig, type Sources } from '../config/load.ts';
 import { policyOf } from '../config/policy.ts';
 import { ConfigError } from '../config/problem.ts';
 import type { Life } from '../system/lifecycle.ts';
-import type { SystemLog } from '../system/log.ts';
+import type { SystemLog } from '../system/log/log.ts';
 import { feedWatchdog, type Notify, systemdNotify, watchdogUsec } from '../system/notify.ts';
 import type { Clock } from '../system/ports.ts';
 import type { Millis } from '../vocabulary/job.ts';

@@ -2,7 +2,7 @@ import type { CounterSample } from '../perform/api/counters.ts';
 import type { ProviderState, SourceCounters } from '../sources/notices/watch-notices.ts';
 import { exposition, type Metric, type Sample } from '../sources/socket/exposition.ts';
 import type { SocketCounters } from '../sources/socket/listen.ts';
-import type { CommandCounter } from '../system/command-counters.ts';
+import type { CommandCounter } from '../system/process/command-counters.ts';
 import type { NoteKind } from '../vocabulary/decision.ts';
 import type { State } from '../vocabulary/state.ts';
 

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
-import type { SystemExec } from '../system/exec.ts';
 import type { Clock, Log } from '../system/ports.ts';
+import type { SystemExec } from '../system/process/exec.ts';
 import type { EpochMs, Millis } from '../vocabulary/job.ts';
 
 /** While a program is missing it is said again this often. */

@@ -7,10 +7,10 @@ import { slurmActions } from '../perform/slurm/slurm-actions.ts';
 import { type SlurmCommands, slurmCommands } from '../slurm/commands.ts';
 import { jobLooker, type Look } from '../slurm/look.ts';
 import { sparingLook } from '../slurm/sparing-look.ts';
-import type { CommandCounter } from '../system/command-counters.ts';
-import { systemExec } from '../system/exec.ts';
 import { placeOf } from '../system/node-phase.ts';
 import type { Clock, Exec, Log } from '../system/ports.ts';
+import type { CommandCounter } from '../system/process/command-counters.ts';
+import { systemExec } from '../system/process/exec.ts';
 import type { State } from '../vocabulary/state.ts';
 import { type WatchedExec, watchForMissing } from './missing-programs.ts';
 

@@ -1,4 +1,4 @@
-import { backoff } from '../system/backoff.ts';
+import { backoff } from '../system/async/backoff.ts';
 import { firstBeat, placeOf, sleepUnlessUrgent } from '../system/node-phase.ts';
 import type { Clock, Command, CommandResult, Exec, Log } from '../system/ports.ts';
 import type { Millis } from '../vocabulary/job.ts';

@@ -1,4 +1,4 @@
-import { backoff } from '../system/backoff.ts';
+import { backoff } from '../system/async/backoff.ts';
 import type { Clock } from '../system/ports.ts';
 import type { EpochMs, Millis } from '../vocabulary/job.ts';
 import type { Unavailable } from './commands.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { watchForMissing } from '../../daemon/run/missing-programs.ts';
-import { systemExec } from '../../daemon/system/exec.ts';
 import type { CommandResult } from '../../daemon/system/ports.ts';
+import { systemExec } from '../../daemon/system/process/exec.ts';
 import { ManualClock } from '../support/clock.ts';
 import { recordingLog } from '../support/log.ts';
 

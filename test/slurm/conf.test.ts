@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { slurmCommands } from '../../daemon/slurm/commands.ts';
 import { loadConf, readConf } from '../../daemon/slurm/conf.ts';
-import { systemExec } from '../../daemon/system/exec.ts';
+import { systemExec } from '../../daemon/system/process/exec.ts';
 import { ManualClock } from '../support/clock.ts';
 import { fakeSlurm } from '../support/fake-slurm/fake-slurm.ts';
 import { recordingLog } from '../support/log.ts';

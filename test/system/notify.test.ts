@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, test } from 'vitest';
-import { systemExec } from '../../daemon/system/exec.ts';
 import { feedWatchdog, systemdNotify, watchdogUsec } from '../../daemon/system/notify.ts';
 import type { Clock, Command, CommandResult, Exec, Log } from '../../daemon/system/ports.ts';
+import { systemExec } from '../../daemon/system/process/exec.ts';
 
 function fakes(result: () => CommandResult = () => ({ ok: true, stdout: Buffer.alloc(0) })) {
   const ran: Command[] = [];

@@ -18,8 +18,8 @@ import { DatabaseSync } from 'node:sqlite';
 import * as cron from 'node-cron';
 import * as v from 'valibot';
 import { parseDocument } from 'yaml';
-import { systemExec } from '${REPOSITORY}/daemon/system/exec.ts';
-import { systemLog } from '${REPOSITORY}/daemon/system/log.ts';
+import { systemExec } from '${REPOSITORY}/daemon/system/process/exec.ts';
+import { systemLog } from '${REPOSITORY}/daemon/system/log/log.ts';
 
 const found: Record<string, unknown> = {};
 const socket = process.argv[2]!;

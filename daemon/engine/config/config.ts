@@ -1,4 +1,4 @@
-import type { LogLevel } from '../../system/log.ts';
+import type { LogLevel } from '../../system/log/log.ts';
 
 /** /etc/ckptd/engine.yaml, validated and with all that it left out. Paths are absolute. */
 export interface EngineConfig {

@@ -1,7 +1,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { atOnce } from '../../system/at-once.ts';
-import { within } from '../../system/within.ts';
+import { atOnce } from '../../system/async/at-once.ts';
+import { within } from '../../system/async/within.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { Manifest } from '../manifest.ts';
 import { atStore, atStoreForLong } from '../store/threads.ts';

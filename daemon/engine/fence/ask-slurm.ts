@@ -1,6 +1,6 @@
 import { jobLookup } from '../../slurm/look.ts';
 import { jobCommand, readJob } from '../../slurm/squeue.ts';
-import { backoff } from '../../system/backoff.ts';
+import { backoff } from '../../system/async/backoff.ts';
 import { placeOf } from '../../system/node-phase.ts';
 import type { EpochMs, JobId } from '../../vocabulary/job.ts';
 import type { FencePorts } from './ports.ts';

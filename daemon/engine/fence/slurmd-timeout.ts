@@ -2,7 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { confCommand, readConf } from '../../slurm/conf.ts';
-import { backoff } from '../../system/backoff.ts';
+import { backoff } from '../../system/async/backoff.ts';
 import { placeOf } from '../../system/node-phase.ts';
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 import type { FencePorts } from './ports.ts';

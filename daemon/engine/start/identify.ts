@@ -1,5 +1,5 @@
 import type { JobLook } from '../../slurm/squeue.ts';
-import { doubled } from '../../system/backoff.ts';
+import { doubled } from '../../system/async/backoff.ts';
 import type { JobFacts, JobId, Millis } from '../../vocabulary/job.ts';
 import type { Order } from '../manifest.ts';
 import type { Found, StartAsk } from '../ports.ts';

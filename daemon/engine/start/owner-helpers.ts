@@ -1,4 +1,4 @@
-import { type LineChild, startLineChild } from '../../system/line-child.ts';
+import { type LineChild, startLineChild } from '../../system/process/line-child.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import { type AsOwner, identityOf, readAnswer, TIMEOUT_MS } from './as-owner.ts';
 import type { Owner } from './run.ts';

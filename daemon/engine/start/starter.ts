@@ -1,7 +1,7 @@
 import { slurmCommands } from '../../slurm/commands.ts';
 import { jobLooker } from '../../slurm/look.ts';
+import { Turns } from '../../system/async/turns.ts';
 import { Lanes } from '../../system/lanes.ts';
-import { Turns } from '../../system/turns.ts';
 import type { JobId, Millis } from '../../vocabulary/job.ts';
 import type { EnginePorts, Found, Starter, Verdict } from '../ports.ts';
 import { anewMarks } from './anew.ts';

@@ -1,4 +1,4 @@
-import { doubled } from '../../system/backoff.ts';
+import { doubled } from '../../system/async/backoff.ts';
 import type { Clock } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 

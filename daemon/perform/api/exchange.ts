@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { cleanText } from '../../system/clean-text.ts';
+import { cleanText } from '../../system/log/clean-text.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import { errorCode, type FailureKind, failureKind } from './failure.ts';
 import type { Lane, Lanes } from './lanes.ts';

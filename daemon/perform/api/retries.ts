@@ -1,4 +1,4 @@
-import { backoff } from '../../system/backoff.ts';
+import { backoff } from '../../system/async/backoff.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 
 /** What an answer's status means for the request. */

@@ -1,4 +1,4 @@
-import { cleanText } from '../../system/clean-text.ts';
+import { cleanText } from '../../system/log/clean-text.ts';
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 import { isRecord, parseJson } from './answer.ts';
 import { type Attempt, type AttemptDeps, attempt } from './attempt.ts';

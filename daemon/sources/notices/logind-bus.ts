@@ -1,5 +1,5 @@
-import type { FollowedProgram } from '../../system/follow-lines.ts';
 import type { Command, CommandResult } from '../../system/ports.ts';
+import type { FollowedProgram } from '../../system/process/follow-lines.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 
 const NAME = 'org.freedesktop.login1';

@@ -1,5 +1,5 @@
-import { followLines } from '../../system/follow-lines.ts';
 import type { Clock } from '../../system/ports.ts';
+import { followLines } from '../../system/process/follow-lines.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import { inhibitingMonitor, readLine } from './logind-bus.ts';
 

@@ -6,7 +6,7 @@
  * A shutdown that does not go through logind (`reboot --force`, a container's manager, a power cut) is not announced.
  */
 import { readFile } from 'node:fs/promises';
-import { doubled } from '../../system/backoff.ts';
+import { doubled } from '../../system/async/backoff.ts';
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 import type { Notice } from '../../vocabulary/notice.ts';
 import { type LogindState, readState, stateCommand } from './logind-bus.ts';

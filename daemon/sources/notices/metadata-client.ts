@@ -1,5 +1,5 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
-import { cleanText } from '../../system/clean-text.ts';
+import { cleanText } from '../../system/log/clean-text.ts';
 import type { Clock } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import { parseHttpDate } from './parse-date.ts';

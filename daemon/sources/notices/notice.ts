@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cleanText } from '../../system/clean-text.ts';
+import { cleanText } from '../../system/log/clean-text.ts';
 import type { EpochMs } from '../../vocabulary/job.ts';
 import type { Notice, NoticeKind } from '../../vocabulary/notice.ts';
 

@@ -1,4 +1,4 @@
-import { cleanText } from '../../system/clean-text.ts';
+import { cleanText } from '../../system/log/clean-text.ts';
 import type { EpochMs } from '../../vocabulary/job.ts';
 import type { Notice } from '../../vocabulary/notice.ts';
 import { readDeadline } from './deadline.ts';

@@ -1,4 +1,4 @@
-import { cleanText } from '../../system/clean-text.ts';
+import { cleanText } from '../../system/log/clean-text.ts';
 import type { EpochMs } from '../../vocabulary/job.ts';
 import type { Notice, NoticeKind } from '../../vocabulary/notice.ts';
 import { makeNotice } from './notice.ts';

@@ -1,4 +1,4 @@
-import { backoff } from '../../system/backoff.ts';
+import { backoff } from '../../system/async/backoff.ts';
 import type { EpochMs, JobId } from '../../vocabulary/job.ts';
 
 /** Which jobs are to be looked at, and when. */

@@ -2,7 +2,7 @@ import { isJobId, type SlurmCommands } from '../../slurm/commands.ts';
 import type { Look } from '../../slurm/look.ts';
 import type { JobLook } from '../../slurm/squeue.ts';
 import { type Background, inBackground } from '../../system/async/background.ts';
-import { backoff } from '../../system/backoff.ts';
+import { backoff } from '../../system/async/backoff.ts';
 import { firstBeat, nextBeat, placeOf } from '../../system/node-phase.ts';
 import type { Clock, Exec, Log } from '../../system/ports.ts';
 import type { DaemonEvent } from '../../vocabulary/event.ts';

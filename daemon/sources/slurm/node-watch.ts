@@ -1,7 +1,7 @@
 import type { SlurmCommands } from '../../slurm/commands.ts';
 import { allNodesCommand, isDoubtful, type NodesLook, nodeCommand, readNodes } from '../../slurm/sinfo.ts';
 import { type Background, inBackground } from '../../system/async/background.ts';
-import { doubled } from '../../system/backoff.ts';
+import { doubled } from '../../system/async/backoff.ts';
 import { firstBeat, nextBeat, sleepUnlessUrgent } from '../../system/node-phase.ts';
 import type { Clock, Exec, Log } from '../../system/ports.ts';
 import type { DaemonEvent } from '../../vocabulary/event.ts';

@@ -1,6 +1,6 @@
 import { parseDuration } from '../../config/duration.ts';
 import { RequestError } from '../../http/reply.ts';
-import { cleanText } from '../../system/clean-text.ts';
+import { cleanText } from '../../system/log/clean-text.ts';
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 import type { NoticeKind } from '../../vocabulary/notice.ts';
 import { parseDate } from '../notices/parse-date.ts';

@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import type { Answer, Operation } from '../../../daemon/engine/as-owner/protocol.ts';
 import { asOwner } from '../../../daemon/engine/start/as-owner.ts';
 import type { Owner } from '../../../daemon/engine/start/run.ts';
-import { systemExec } from '../../../daemon/system/exec.ts';
 import { Lanes } from '../../../daemon/system/lanes.ts';
+import { systemExec } from '../../../daemon/system/process/exec.ts';
 
 /** Nobody's ids: no account is needed to own files. */
 export const OWNER: Owner = { uid: 61_234, gid: 61_235, groups: [61_236] };

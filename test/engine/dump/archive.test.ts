@@ -6,8 +6,8 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { archiveFiles } from '../../../daemon/engine/dump/archive.ts';
 import { makeStaging, type Staging } from '../../../daemon/engine/dump/staging.ts';
-import { systemExec } from '../../../daemon/system/exec.ts';
 import { Lanes } from '../../../daemon/system/lanes.ts';
+import { systemExec } from '../../../daemon/system/process/exec.ts';
 
 const run = promisify(execFile);
 const OWNER = 23_456;

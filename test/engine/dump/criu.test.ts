@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { criuVersion } from '../../../daemon/engine/dump/criu.ts';
-import { systemExec } from '../../../daemon/system/exec.ts';
+import { systemExec } from '../../../daemon/system/process/exec.ts';
 
 test('a CRIU is asked for its version once, and again when another is in its place', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'ckptd-criu-'));

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { runDetached } from '../../../daemon/engine/dump/detached.ts';
-import { systemExec } from '../../../daemon/system/exec.ts';
+import { systemExec } from '../../../daemon/system/process/exec.ts';
 import { until } from '../../lab/until.ts';
 
 const DAEMON = join(import.meta.dirname, '../../../daemon');
@@ -42,7 +42,7 @@ test('a command outlives an engine that is killed, and still says what it has to
       '--input-type=module',
       '--eval',
       `import { runDetached } from '${DAEMON}/engine/dump/detached.ts';
-      import { systemExec } from '${DAEMON}/system/exec.ts';
+      import { systemExec } from '${DAEMON}/system/process/exec.ts';
       await runDetached(systemExec(), ${JSON.stringify(command)}, ${JSON.stringify(said)});`,
     ],
     { stdio: 'inherit' },

@@ -14,8 +14,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { lookAtStore } from '../../../daemon/engine/fence/look-at-store.ts';
 import type { RunRecord } from '../../../daemon/engine/manifest.ts';
-import { systemExec } from '../../../daemon/system/exec.ts';
 import type { Exec } from '../../../daemon/system/ports.ts';
+import { systemExec } from '../../../daemon/system/process/exec.ts';
 import { CLUSTER, type Scene, scene } from '../store/support.ts';
 
 let it: Scene;

@@ -10,7 +10,7 @@ import {
 import type { Parts } from '../../../daemon/engine/start/parts.ts';
 import { respondsBy } from '../../../daemon/engine/start/responds.ts';
 import { StoreError } from '../../../daemon/engine/store/store-error.ts';
-import { systemExec } from '../../../daemon/system/exec.ts';
+import { systemExec } from '../../../daemon/system/process/exec.ts';
 import type { JobFacts } from '../../../daemon/vocabulary/job.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { type FakeSlurm, fakeSlurm } from '../../support/fake-slurm/fake-slurm.ts';

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { clearScratch } from '../../../daemon/engine/start/clear-scratch.ts';
-import { systemExec } from '../../../daemon/system/exec.ts';
 import { Lanes } from '../../../daemon/system/lanes.ts';
+import { systemExec } from '../../../daemon/system/process/exec.ts';
 
 const OWNER = 23_456;
 

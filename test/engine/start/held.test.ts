@@ -14,8 +14,8 @@ import {
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Verdict } from '../../../daemon/engine/ports.ts';
 import { type Held, identifier } from '../../../daemon/engine/start/held.ts';
-import { systemExec } from '../../../daemon/system/exec.ts';
 import { Lanes } from '../../../daemon/system/lanes.ts';
+import { systemExec } from '../../../daemon/system/process/exec.ts';
 import { until } from '../../lab/until.ts';
 import { Folder, isRoot, OWNER, STRANGER } from '../as-owner/support.ts';
 import { HELPER, identify as identifyAs } from './helper.ts';

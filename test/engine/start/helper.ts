@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { identifier } from '../../../daemon/engine/start/held.ts';
-import { systemExec } from '../../../daemon/system/exec.ts';
 import { Lanes } from '../../../daemon/system/lanes.ts';
+import { systemExec } from '../../../daemon/system/process/exec.ts';
 import { make, scratch } from '../../hooks/native.ts';
 import { isRoot } from '../as-owner/support.ts';
 

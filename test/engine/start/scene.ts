@@ -8,7 +8,7 @@ import type { Starter } from '../../../daemon/engine/ports.ts';
 import type { Parts } from '../../../daemon/engine/start/parts.ts';
 import { createStarter } from '../../../daemon/engine/start/starter.ts';
 import type { JobLook } from '../../../daemon/slurm/squeue.ts';
-import { systemExec } from '../../../daemon/system/exec.ts';
+import { systemExec } from '../../../daemon/system/process/exec.ts';
 import type { JobFacts } from '../../../daemon/vocabulary/job.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { recordingLog } from '../../support/log.ts';

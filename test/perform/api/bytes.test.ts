@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { errorMessage, parseActionId } from '../../../daemon/perform/api/answer.ts';
-import { cleanText } from '../../../daemon/system/clean-text.ts';
+import { cleanText } from '../../../daemon/system/log/clean-text.ts';
 import fc from '../../support/properties.ts';
 import { ACTION, createWorld, NEVER } from './world.ts';
 

@@ -3,7 +3,7 @@ import { slurmActions } from '../../../daemon/perform/slurm/slurm-actions.ts';
 import { slurmCommands } from '../../../daemon/slurm/commands.ts';
 import { jobLooker } from '../../../daemon/slurm/look.ts';
 import { systemClock } from '../../../daemon/system/clock.ts';
-import { systemExec } from '../../../daemon/system/exec.ts';
+import { systemExec } from '../../../daemon/system/process/exec.ts';
 import { fakeSlurm } from '../../support/fake-slurm/fake-slurm.ts';
 
 /** When `fakeSlurm`'s jobs were submitted. */

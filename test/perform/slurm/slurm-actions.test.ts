@@ -3,8 +3,8 @@ import { slurmActions } from '../../../daemon/perform/slurm/slurm-actions.ts';
 import { slurmCommands } from '../../../daemon/slurm/commands.ts';
 import { jobLooker } from '../../../daemon/slurm/look.ts';
 import { systemClock } from '../../../daemon/system/clock.ts';
-import { systemExec } from '../../../daemon/system/exec.ts';
 import type { CommandResult, Exec } from '../../../daemon/system/ports.ts';
+import { systemExec } from '../../../daemon/system/process/exec.ts';
 import { type FakeSlurm, fakeSlurm } from '../../support/fake-slurm/fake-slurm.ts';
 
 const { signal } = new AbortController();

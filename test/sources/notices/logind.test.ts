@@ -6,8 +6,8 @@ import { inhibitingMonitor, readLine, readState } from '../../../daemon/sources/
 import type { NoticeSource } from '../../../daemon/sources/notices/notice-source.ts';
 import { SourceHealth } from '../../../daemon/sources/notices/source-health.ts';
 import { systemClock } from '../../../daemon/system/clock.ts';
-import { systemExec } from '../../../daemon/system/exec.ts';
 import type { Clock } from '../../../daemon/system/ports.ts';
+import { systemExec } from '../../../daemon/system/process/exec.ts';
 import type { NoticesEvent } from '../../../daemon/vocabulary/event.ts';
 import type { Notice } from '../../../daemon/vocabulary/notice.ts';
 import { until } from '../../lab/until.ts';

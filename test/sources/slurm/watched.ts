@@ -6,7 +6,7 @@ import {
   type NodeWatchOptions,
   watchNodes,
 } from '../../../daemon/sources/slurm/node-watch.ts';
-import { type SystemExec, systemExec } from '../../../daemon/system/exec.ts';
+import { type SystemExec, systemExec } from '../../../daemon/system/process/exec.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { Collector } from '../../support/collector.ts';
 import { type FakeSlurm, fakeSlurm } from '../../support/fake-slurm/fake-slurm.ts';

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { within } from '../../daemon/system/within.ts';
+import { within } from '../../../daemon/system/async/within.ts';
 
 const never = new AbortController().signal;
 

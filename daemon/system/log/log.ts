@@ -1,10 +1,10 @@
 import { fstatSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { pino } from 'pino';
+import type { Log } from '../ports.ts';
 import { printableFields, printableText } from './log-fields.ts';
 import { logSink, type WriteSome } from './log-sink.ts';
 import { escaped, textLine } from './log-text.ts';
-import type { Log } from './ports.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 

@@ -2,8 +2,8 @@ import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { systemExec } from '../../daemon/system/exec.ts';
-import type { Command } from '../../daemon/system/ports.ts';
+import type { Command } from '../../../daemon/system/ports.ts';
+import { systemExec } from '../../../daemon/system/process/exec.ts';
 
 const program = (name: string): string => join(import.meta.dirname, 'fixtures', name);
 const command = (name: string, rest: Partial<Command> = {}): Command => ({

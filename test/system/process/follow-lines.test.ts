@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { followLines } from '../../daemon/system/follow-lines.ts';
-import { until } from '../lab/until.ts';
+import { followLines } from '../../../daemon/system/process/follow-lines.ts';
+import { until } from '../../lab/until.ts';
 
 function follow(script: string, signal = new AbortController().signal) {
   const lines: string[] = [];

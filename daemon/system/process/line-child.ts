@@ -1,5 +1,5 @@
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import type { Millis } from '../vocabulary/job.ts';
+import type { Millis } from '../../vocabulary/job.ts';
 import { groupOf } from './process-group.ts';
 
 /** A program that answers each line of its standard input with one of its standard output, and ends with its input. */

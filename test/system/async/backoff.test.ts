@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { backoff, doubled } from '../../daemon/system/backoff.ts';
+import { backoff, doubled } from '../../../daemon/system/async/backoff.ts';
 
 test('waits double up to the longest, each place between the half and the whole of it', () => {
   const waits = (place: number) => [0, 1, 2, 5, 6, 5_000].map((failures) => backoff(failures, place));

@@ -1,4 +1,4 @@
-import type { Millis } from '../vocabulary/job.ts';
+import type { Millis } from '../../vocabulary/job.ts';
 
 /** `first` after no failure, doubled with each one (counted from 0) up to `longest`. */
 export function doubled(failures: number, first: Millis, longest: Millis): Millis {

@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import type { Millis } from '../vocabulary/job.ts';
+import type { Millis } from '../../vocabulary/job.ts';
 
 /** `fs.writeSync` on one descriptor: how many bytes it took, or an error with a `code`. */
 export type WriteSome = (bytes: Uint8Array) => number;

@@ -1,8 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { isAbsolute } from 'node:path';
 import type { Options } from 'execa';
-import type { Millis } from '../vocabulary/job.ts';
-import type { CommandResult } from './ports.ts';
+import type { Millis } from '../../vocabulary/job.ts';
+import type { CommandResult } from '../ports.ts';
 import { groupOf } from './process-group.ts';
 
 export interface ChildSpec {

@@ -1,4 +1,4 @@
-import type { Millis } from '../vocabulary/job.ts';
+import type { Millis } from '../../vocabulary/job.ts';
 
 /**
  * Waits for work no longer than it may take, of real time: what hangs in the kernel gives no error. Rejects with

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import type { Millis } from '../vocabulary/job.ts';
+import type { Millis } from '../../vocabulary/job.ts';
 import { groupOf } from './process-group.ts';
 
 /** A program that is kept running for the lines that it prints. */

@@ -3,8 +3,8 @@ import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'no
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { startLineChild } from '../../daemon/system/line-child.ts';
-import { until } from '../lab/until.ts';
+import { startLineChild } from '../../../daemon/system/process/line-child.ts';
+import { until } from '../../lab/until.ts';
 
 const run = promisify(execFile);
 const ECHO = 'read name; while read -r line; do echo "$name: $line"; done';
@@ -114,7 +114,7 @@ test('it inherits no environment, and nothing that this process has open', async
 test('where no descriptor is left it could not be started, and nothing is thrown', async () => {
   const script = `
     const { openSync } = await import('node:fs');
-    const { startLineChild } = await import(${JSON.stringify(join(import.meta.dirname, '../../daemon/system/line-child.ts'))});
+    const { startLineChild } = await import(${JSON.stringify(join(import.meta.dirname, '../../../daemon/system/process/line-child.ts'))});
     startLineChild({ file: '/bin/true', args: [] })[Symbol.dispose]();
     try { for (;;) openSync('/dev/null'); } catch {}
     using child = startLineChild({ file: '/bin/cat', args: [] });

@@ -1,5 +1,5 @@
-import type { Millis } from '../vocabulary/job.ts';
-import type { CommandResult } from './ports.ts';
+import type { Millis } from '../../vocabulary/job.ts';
+import type { CommandResult } from '../ports.ts';
 
 export type FailureWhy = Extract<CommandResult, { ok: false }>['why'];
 

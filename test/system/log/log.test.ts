@@ -2,8 +2,13 @@ import { spawnSync } from 'node:child_process';
 import { fstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type LogFormat, logFormat, type SystemLogOptions, systemLog } from '../../daemon/system/log.ts';
-import fc from '../support/properties.ts';
+import {
+  type LogFormat,
+  logFormat,
+  type SystemLogOptions,
+  systemLog,
+} from '../../../daemon/system/log/log.ts';
+import fc from '../../support/properties.ts';
 
 function captured(format: LogFormat, options: SystemLogOptions = {}) {
   let text = '';
@@ -194,7 +199,7 @@ describe('a descriptor', () => {
 });
 
 test('what was logged before a crash is out', () => {
-  const module = join(import.meta.dirname, '../../daemon/system/log.ts');
+  const module = join(import.meta.dirname, '../../../daemon/system/log/log.ts');
   const code = `import { systemLog } from ${JSON.stringify(module)};
     const log = systemLog();
     for (let i = 0; i < 2000; i++) log.info({ i, pad: 'x'.repeat(200) }, 'before');

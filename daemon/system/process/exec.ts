@@ -1,7 +1,7 @@
-import type { Millis } from '../vocabulary/job.ts';
+import type { Millis } from '../../vocabulary/job.ts';
+import type { Command, CommandResult, Exec } from '../ports.ts';
 import { type CommandCounter, CommandCounters } from './command-counters.ts';
 import { CommandQueue } from './command-queue.ts';
-import type { Command, CommandResult, Exec } from './ports.ts';
 import { runChild } from './run-child.ts';
 
 export interface SystemExecOptions {
