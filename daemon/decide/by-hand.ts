@@ -1,11 +1,11 @@
 import type { DaemonEvent } from '../vocabulary/event.ts';
 import type { JobId } from '../vocabulary/job.ts';
 import type { JobRecord } from '../vocabulary/state.ts';
-import { askCheckpoint } from './ask-checkpoint.ts';
+import { askCheckpoint } from './checkpoints/ask-checkpoint.ts';
 import type { Draft } from './draft.ts';
-import { makePlan } from './make-plan.ts';
+import { makePlan } from './evacuation/make-plan.ts';
+import { LEAVES_IN_PEACE } from './evacuation/plan-step.ts';
 import { noteDry } from './note-dry.ts';
-import { LEAVES_IN_PEACE } from './plan-step.ts';
 import { isLive } from './rules.ts';
 
 type Asked<T extends DaemonEvent['type']> = Extract<DaemonEvent, { type: T }>;

@@ -1,7 +1,7 @@
 import type { NodeFacts } from '../vocabulary/node.ts';
 import type { Draft } from './draft.ts';
-import { reasonOfNode } from './leaving.ts';
-import { ownNodeSeen } from './own-drain.ts';
+import { reasonOfNode } from './evacuation/leaving.ts';
+import { ownNodeSeen } from './notices/own-drain.ts';
 
 /** Slurm's word on a node: it begins or ends an episode, in which the node's jobs leave it. */
 export function nodeSeen(draft: Draft, facts: NodeFacts): void {

@@ -1,8 +1,8 @@
 import type { EpochMs } from '../vocabulary/job.ts';
 import type { Draft } from './draft.ts';
-import { tooLateAt } from './hurry.ts';
-import { passesAt } from './notices-by-hand.ts';
-import { latestStart } from './plan-time.ts';
+import { tooLateAt } from './evacuation/hurry.ts';
+import { latestStart } from './evacuation/plan-time.ts';
+import { passesAt } from './notices/notices-by-hand.ts';
 
 /** When time alone changes something next. */
 export function wakeAt(draft: Draft): EpochMs | null {

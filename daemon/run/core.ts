@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { policyOf } from '../config/policy.ts';
 import { EMPTY_STATE } from '../decide/decide.ts';
-import { takenOver } from '../decide/unconfirmed.ts';
+import { takenOver } from '../decide/evacuation/unconfirmed.ts';
 import { type Journal, openJournal } from '../journal/journal.ts';
 import { createOutbox, type Outbox } from '../perform/outbox.ts';
 import type { Clock, Log } from '../system/ports.ts';

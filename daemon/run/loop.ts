@@ -7,7 +7,7 @@
  * restores matter more than being able to repeat the decision, and the failure is an alarm.
  */
 import { decide } from '../decide/decide.ts';
-import { restoreAwaitsWord } from '../decide/unconfirmed.ts';
+import { restoreAwaitsWord } from '../decide/evacuation/unconfirmed.ts';
 import type { OutboxEntry } from '../journal/entries.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Outbox } from '../perform/outbox.ts';

@@ -1,4 +1,4 @@
-import { KEEPS_RECORD } from '../decide/plan-step.ts';
+import { KEEPS_RECORD } from '../decide/evacuation/plan-step.ts';
 import type { Policy } from '../vocabulary/policy.ts';
 import type { State } from '../vocabulary/state.ts';
 

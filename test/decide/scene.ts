@@ -1,5 +1,5 @@
 import { decide, EMPTY_STATE } from '../../daemon/decide/decide.ts';
-import { takenOver } from '../../daemon/decide/unconfirmed.ts';
+import { takenOver } from '../../daemon/decide/evacuation/unconfirmed.ts';
 import type { Decision, Note, NoteKind, Reply } from '../../daemon/vocabulary/decision.ts';
 import type { Effect, EffectKind } from '../../daemon/vocabulary/effect.ts';
 import type { DaemonEvent } from '../../daemon/vocabulary/event.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { EMPTY_STATE } from '../../daemon/decide/decide.ts';
-import { takenOver } from '../../daemon/decide/unconfirmed.ts';
+import { takenOver } from '../../daemon/decide/evacuation/unconfirmed.ts';
 import type { Commit } from '../../daemon/journal/entries.ts';
 import type { Journal } from '../../daemon/journal/journal.ts';
 import { createLoop } from '../../daemon/run/loop.ts';

@@ -1,0 +1,115 @@
+import type { EpochMs } from '../../vocabulary/job.ts';
+import type { HeartbeatRule } from '../../vocabulary/policy.ts';
+import type { HeartbeatState, JobRecord } from '../../vocabulary/state.ts';
+import type { Draft } from '../draft.ts';
+import { LEAVES_IN_PEACE } from '../evacuation/plan-step.ts';
+import { isLive, ruleFor } from '../rules.ts';
+import { unsavedWork } from '../unsaved.ts';
+import { askCheckpoint, checkpointsUnderWay } from './ask-checkpoint.ts';
+import { dropWaiting, noteDropped } from './drop-heartbeat.ts';
+import { splayOf } from './splay.ts';
+
+/**
+ * A due time that is further back than this when it is first seen was slept through: the daemon was down or
+ * the clock jumped. It is let go, so that a cluster whose daemons all restart does not answer with a burst.
+ */
+const SLEPT_THROUGH_MS = 60_000;
+
+export const NO_HEARTBEAT: HeartbeatState = {
+  dueAt: null,
+  slotAt: null,
+  waiting: false,
+  penalty: 0,
+  skip: 0,
+};
+
+/** A run that heartbeats go to: it runs, and no restore of it is under way. */
+function wantsHeartbeats(job: JobRecord): boolean {
+  return isLive(job) && (job.plan === null || LEAVES_IN_PEACE.has(job.plan.step));
+}
+
+/** The rule of a run that has due times: also while it is on its way, should it stay after all. */
+function liveRule(job: JobRecord, draft: Draft): HeartbeatRule | null {
+  return isLive(job) ? ruleFor(job, draft.policy) : null;
+}
+
+/** The next due time of an `every` rule strictly after `after`; null for cron rules, which are fired from outside. */
+export function nextDue(job: JobRecord, rule: HeartbeatRule, after: EpochMs): EpochMs | null {
+  const start = job.facts?.startAt ?? null;
+  if (!('every' in rule.trigger) || start === null) return null;
+  const { every } = rule.trigger;
+  const first = start + every + splayOf(job.jobId, Math.min(rule.splay, every));
+  return after < first ? first : first + (Math.floor((after - first) / every) + 1) * every;
+}
+
+/** Gives a run its first due time, and every run a new one where the configuration changed. */
+export function scheduleHeartbeat(draft: Draft, job: JobRecord): void {
+  const rule = liveRule(job, draft);
+  const { heartbeat } = job;
+  const kept = rule && 'cron' in rule.trigger && withinSplay(heartbeat.dueAt, draft.at, rule);
+  const dueAt = rule === null ? null : kept ? heartbeat.dueAt : nextDue(job, rule, draft.at);
+  const waiting = heartbeat.waiting && rule !== null;
+  // A slot in the future is one from before the clock was set back: it would keep off all slots until then.
+  const slotAt = heartbeat.slotAt !== null && heartbeat.slotAt > draft.at ? null : heartbeat.slotAt;
+  if (dueAt === heartbeat.dueAt && waiting === heartbeat.waiting && slotAt === heartbeat.slotAt) return;
+  draft.change(job.jobId, { heartbeat: { ...heartbeat, dueAt, waiting, slotAt } });
+}
+
+/** The daemon came up, or its configuration changed: due times are found anew, and none of the past counts. */
+export function scheduleAnew(draft: Draft): void {
+  if (draft.at - draft.lastAt > SLEPT_THROUGH_MS) dropWaiting(draft, 'slept through');
+  for (const job of draft.jobs.values()) scheduleHeartbeat(draft, job);
+}
+
+/** A cron line fired: each of its jobs is due at its own place within the splay. */
+export function fireSlot(draft: Draft, schedule: string, slotAt: EpochMs): void {
+  for (const job of draft.jobs.values()) {
+    const rule = wantsHeartbeats(job) ? ruleFor(job, draft.policy) : null;
+    if (rule === null || !('cron' in rule.trigger) || rule.trigger.cron !== schedule) continue;
+    const { heartbeat } = job;
+    if (slotAt <= (heartbeat.slotAt ?? 0) || withinSplay(heartbeat.dueAt, draft.at, rule)) continue;
+    const dueAt = draft.at + splayOf(job.jobId, rule.splay);
+    draft.change(job.jobId, { heartbeat: { ...heartbeat, dueAt, slotAt } });
+  }
+}
+
+/** A due time that is still to come and that a schedule of this splay can have made. */
+function withinSplay(dueAt: EpochMs | null, at: EpochMs, rule: HeartbeatRule): boolean {
+  return dueAt !== null && dueAt > at && dueAt <= at + rule.splay;
+}
+
+/** Turns the due times that have come into checkpoints, as far as there are places for them. */
+export function beat(draft: Draft): void {
+  for (const job of draft.jobs.values()) {
+    if (job.heartbeat.dueAt !== null && job.heartbeat.dueAt <= draft.at) comeDue(draft, job);
+  }
+  const waiting = [...draft.jobs.values()].filter((job) => job.heartbeat.waiting && job.checkpoint === null);
+  let places = draft.policy.heartbeatConcurrency - checkpointsUnderWay(draft);
+  if (places <= 0 || waiting.length === 0) return;
+  waiting.sort((a, b) => unsavedWork(b, draft.at) - unsavedWork(a, draft.at) || a.jobId - b.jobId);
+  for (const job of waiting) {
+    if (places-- <= 0) return;
+    draft.change(job.jobId, { heartbeat: { ...job.heartbeat, waiting: false } });
+    askCheckpoint(draft, job.jobId, { reason: 'heartbeat' });
+  }
+}
+
+function comeDue(draft: Draft, job: JobRecord): void {
+  const rule = liveRule(job, draft);
+  const { heartbeat } = job;
+  const dueAt = rule === null ? null : nextDue(job, rule, draft.at);
+  const set = (fields: Partial<HeartbeatState>) =>
+    draft.change(job.jobId, { heartbeat: { ...heartbeat, dueAt, ...fields } });
+  if (rule === null || !wantsHeartbeats(job)) return set({ waiting: false });
+  if (draft.at - (heartbeat.dueAt ?? draft.at) > SLEPT_THROUGH_MS)
+    return missed(draft, job, set, 'slept through');
+  if (heartbeat.waiting) noteDropped(draft, job, 'no place was free until the next was due');
+  if (job.checkpoint !== null) return missed(draft, job, set, 'a checkpoint is still under way');
+  if (heartbeat.skip > 0) return set({ waiting: false, skip: heartbeat.skip - 1 });
+  set({ waiting: draft.at - (job.facts?.startAt ?? draft.at) >= rule.minAge });
+}
+
+function missed(draft: Draft, job: JobRecord, set: (f: Partial<HeartbeatState>) => void, why: string): void {
+  noteDropped(draft, job, why);
+  set({ waiting: false });
+}

@@ -1,0 +1,90 @@
+import { drainReason } from '../../vocabulary/drain-reason.ts';
+import type { NoticesEvent } from '../../vocabulary/event.ts';
+import { runKey } from '../../vocabulary/job.ts';
+import type { Notice } from '../../vocabulary/notice.ts';
+import type { NoticeRecord } from '../../vocabulary/state.ts';
+import type { Draft } from '../draft.ts';
+import { iso } from '../iso.ts';
+import { noteDry } from '../note-dry.ts';
+import { isLive, ruleFor } from '../rules.ts';
+import { standingTerminations } from './terminations.ts';
+
+/** The source of the notices that are given by hand. */
+export const SOCKET = 'socket';
+/** What a source says now, whole: new notices are taken, those that it does not say any more are withdrawn. */
+export function noticesSeen(draft: Draft, { source, standing }: NoticesEvent): void {
+  if (source === SOCKET || !isHeard(draft, source)) return;
+  const ids = new Set(standing.map(({ id }) => id));
+  for (const { notice } of draft.notices.values()) {
+    if (notice.source === source && !ids.has(notice.id)) withdraw(draft, notice, 'withdrawn');
+  }
+  for (const notice of standing) takeNotice(draft, { ...notice, source });
+}
+
+/** The configuration may have changed whom to listen to: nobody else would ever take back what they said. */
+export function forgetUnheard(draft: Draft): void {
+  for (const { notice } of draft.notices.values()) {
+    if (notice.source !== SOCKET && !isHeard(draft, notice.source))
+      withdraw(draft, notice, 'listened to no more');
+  }
+}
+
+/** The provider is the first part of a source's name. */
+function isHeard({ policy }: Draft, source: string): boolean {
+  const provider = source.replace(/\/.*/s, '');
+  return policy.noticeProviders.includes('auto') || policy.noticeProviders.includes(provider);
+}
+
+/** The same notice again is none, but in earnest after a rehearsal it is. */
+export function takeNotice(draft: Draft, notice: Notice): void {
+  const known = draft.notices.get(notice.id);
+  if (known && (known.notice.source !== notice.source || !known.notice.dryRun || notice.dryRun)) return;
+  const record: NoticeRecord = { notice, seenAt: draft.at, waiting: waitingFor(draft, notice) };
+  draft.putNotice(record);
+  const what = `${notice.kind} notice from ${notice.source}`;
+  const when = notice.deadline === null ? 'no deadline' : `deadline ${iso(notice.deadline)}`;
+  const dry = notice.dryRun ? ' (dry run)' : '';
+  draft.note('warn', 'notice', null, `${what}, ${when}${dry}`, detailsOf(notice));
+  if (drains(draft, notice)) {
+    noteDry(draft, null, `node ${draft.policy.node} would be drained: ${drainReason(notice)}`, {
+      node: draft.policy.node,
+      notice_id: notice.id,
+    });
+  }
+}
+
+/** In a rehearsal: in earnest it would have the node drained. */
+function drains(draft: Draft, notice: Notice): boolean {
+  const { drainNode, restore } = draft.policy;
+  return drainNode && notice.kind === 'termination' && (notice.dryRun || restore.dryRun);
+}
+
+/** A rebalance is worth one checkpoint of each run that its policy wants any of. */
+function waitingFor(draft: Draft, notice: Notice): NoticeRecord['waiting'] {
+  if (notice.kind !== 'rebalance') return [];
+  return [...draft.jobs.values()]
+    .filter((job) => isLive(job) && ruleFor(job, draft.policy) !== null)
+    .map(({ jobId, restarts }) => runKey(jobId, restarts));
+}
+
+export function withdraw(draft: Draft, notice: Notice, how: string): void {
+  draft.dropNotice(notice.id);
+  const message = `${notice.kind} notice from ${notice.source}: ${how}`;
+  draft.note('info', 'notice-withdrawn', null, message, detailsOf(notice));
+  if (!drains(draft, notice) || standingTerminations(draft).some(({ dryRun }) => dryRun)) return;
+  noteDry(draft, null, `the drain of node ${draft.policy.node} would be lifted`, {
+    node: draft.policy.node,
+    notice_id: notice.id,
+  });
+}
+
+function detailsOf({ id, source, kind, deadline, reason, dryRun }: Notice) {
+  return {
+    notice_id: id,
+    source,
+    notice_kind: kind,
+    deadline: iso(deadline),
+    notice_reason: reason,
+    dry_run: dryRun,
+  };
+}

@@ -1,0 +1,42 @@
+import { runKey } from '../../vocabulary/job.ts';
+import type { JobRecord, NoticeRecord } from '../../vocabulary/state.ts';
+import { askCheckpoint, checkpointsUnderWay } from '../checkpoints/ask-checkpoint.ts';
+import type { Draft } from '../draft.ts';
+import { LEAVES_IN_PEACE } from '../evacuation/plan-step.ts';
+import { noteDry } from '../note-dry.ts';
+import { isLive, ruleFor } from '../rules.ts';
+import { byUnsavedWork } from '../unsaved.ts';
+
+/**
+ * A rebalance notice: one checkpoint of each run that was there when it came, the largest unsaved work first, as many
+ * at once as heartbeats may be. One that is under way then began before the notice, and does not count.
+ */
+export function rebalance(draft: Draft): void {
+  for (const record of draft.notices.values()) if (record.waiting.length > 0) serve(draft, record);
+}
+
+function serve(draft: Draft, record: NoticeRecord): void {
+  const { notice } = record;
+  const waiting = new Set(record.waiting);
+  const jobs = [...draft.jobs.values()].filter((job) => waiting.has(runKey(job.jobId, job.restarts)));
+  const worthIt = jobs.filter((job) => wantsCheckpoint(draft, job)).sort(byUnsavedWork(draft.at));
+  const left = new Set(worthIt);
+  let places = draft.policy.heartbeatConcurrency - checkpointsUnderWay(draft);
+  for (const job of worthIt) {
+    if (notice.dryRun || draft.policy.restore.dryRun) {
+      noteDry(draft, job, 'a checkpoint would be asked for (manual): rebalance notice', { reason: 'manual' });
+    } else if (job.checkpoint === null && places > 0) {
+      places--;
+      askCheckpoint(draft, job.jobId, { reason: 'manual' });
+    } else continue;
+    left.delete(job);
+  }
+  if (left.size === waiting.size) return;
+  draft.putNotice({ ...record, waiting: [...left].map(({ jobId, restarts }) => runKey(jobId, restarts)) });
+}
+
+/** A run that leaves anyway gets its checkpoint on the way. */
+function wantsCheckpoint(draft: Draft, job: JobRecord): boolean {
+  const stays = job.plan === null || LEAVES_IN_PEACE.has(job.plan.step);
+  return isLive(job) && stays && ruleFor(job, draft.policy) !== null;
+}
