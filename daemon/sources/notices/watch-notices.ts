@@ -1,15 +1,15 @@
 import type { NoticeProvider, NoticesConfig } from '../../config/notices-config.ts';
 import type { Clock } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
-import { alibaba } from './alibaba.ts';
-import { azure } from './azure.ts';
-import { detect } from './detect.ts';
-import { ec2 } from './ec2.ts';
-import { fileSource } from './file.ts';
-import { gcp } from './gcp.ts';
-import { logindSource } from './logind.ts';
+import { alibaba } from './clouds/alibaba.ts';
+import { azure } from './clouds/azure.ts';
+import { detect } from './clouds/detect.ts';
+import { ec2 } from './clouds/ec2.ts';
+import { gcp } from './clouds/gcp.ts';
+import type { Provider } from './clouds/provider.ts';
+import { fileSource } from './local/file.ts';
+import { logindSource } from './local/logind.ts';
 import type { NoticePorts, NoticeSource } from './notice-source.ts';
-import type { Provider } from './provider.ts';
 import { type HealthCounters, SourceHealth } from './source-health.ts';
 import { Standing } from './standing.ts';
 

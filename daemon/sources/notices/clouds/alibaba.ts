@@ -1,11 +1,11 @@
-import type { NoticesConfig } from '../../config/notices-config.ts';
-import type { Clock } from '../../system/ports.ts';
-import type { Millis } from '../../vocabulary/job.ts';
+import type { NoticesConfig } from '../../../config/notices-config.ts';
+import type { Clock } from '../../../system/ports.ts';
+import type { Millis } from '../../../vocabulary/job.ts';
+import { makeNotice } from '../notice.ts';
+import { looksLikeDate } from '../parse-date.ts';
 import { readDeadline } from './deadline.ts';
 import { type Look, NOTHING, problemOf, unreadable } from './look.ts';
 import { metadataClient } from './metadata-client.ts';
-import { makeNotice } from './notice.ts';
-import { looksLikeDate } from './parse-date.ts';
 import { poll } from './poll.ts';
 import { absence, type Provider } from './provider.ts';
 

@@ -1,10 +1,10 @@
-import type { NoticesConfig } from '../../config/notices-config.ts';
-import type { Clock } from '../../system/ports.ts';
-import type { Millis } from '../../vocabulary/job.ts';
+import type { NoticesConfig } from '../../../config/notices-config.ts';
+import type { Clock } from '../../../system/ports.ts';
+import type { Millis } from '../../../vocabulary/job.ts';
+import { makeNotice } from '../notice.ts';
+import type { NoticeSource, SourcePorts } from '../notice-source.ts';
 import { problemOf } from './look.ts';
 import { type MetadataClient, type MetadataResult, metadataClient } from './metadata-client.ts';
-import { makeNotice } from './notice.ts';
-import type { NoticeSource, SourcePorts } from './notice-source.ts';
 import { retryPause } from './poll.ts';
 import { absence, type Provider } from './provider.ts';
 

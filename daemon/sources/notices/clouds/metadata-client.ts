@@ -1,8 +1,8 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
-import { cleanText } from '../../system/log/clean-text.ts';
-import type { Clock } from '../../system/ports.ts';
-import type { Millis } from '../../vocabulary/job.ts';
-import { parseHttpDate } from './parse-date.ts';
+import { cleanText } from '../../../system/log/clean-text.ts';
+import type { Clock } from '../../../system/ports.ts';
+import type { Millis } from '../../../vocabulary/job.ts';
+import { parseHttpDate } from '../parse-date.ts';
 
 export interface MetadataRequest {
   readonly method?: 'GET' | 'PUT' | 'POST';

@@ -1,9 +1,9 @@
-import { cleanText } from '../../system/log/clean-text.ts';
-import type { EpochMs } from '../../vocabulary/job.ts';
-import type { Notice, NoticeKind } from '../../vocabulary/notice.ts';
-import { makeNotice } from './notice.ts';
-import { parseDate } from './parse-date.ts';
-import { isRecord, parseJson } from './parse-fields.ts';
+import { cleanText } from '../../../system/log/clean-text.ts';
+import type { EpochMs } from '../../../vocabulary/job.ts';
+import type { Notice, NoticeKind } from '../../../vocabulary/notice.ts';
+import { makeNotice } from '../notice.ts';
+import { parseDate } from '../parse-date.ts';
+import { isRecord, parseJson } from '../parse-fields.ts';
 
 export const FILE_SOURCE = 'file';
 

@@ -1,4 +1,4 @@
-import type { Millis } from '../../vocabulary/job.ts';
+import type { Millis } from '../../../vocabulary/job.ts';
 import { problemOf } from './look.ts';
 import type { MetadataClient, MetadataResult } from './metadata-client.ts';
 

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { ManualClock } from '../../support/clock.ts';
+import { ManualClock } from '../../../support/clock.ts';
 import {
   EC2_LIFECYCLE,
   EC2_REBALANCE,
   EC2_SCHEDULED,
   EC2_SPOT,
   Ec2Metadata,
-} from '../../support/metadata/ec2.ts';
-import { noticesConfig, Watched } from './watched.ts';
+} from '../../../support/metadata/ec2.ts';
+import { noticesConfig, Watched } from '../watched.ts';
 
 const AT = '2026-09-18T08:22:00Z';
 const watching = (server: Ec2Metadata, ec2: object = {}) =>

@@ -1,6 +1,6 @@
-import type { Clock } from '../../system/ports.ts';
-import { followLines } from '../../system/process/follow-lines.ts';
-import type { Millis } from '../../vocabulary/job.ts';
+import type { Clock } from '../../../system/ports.ts';
+import { followLines } from '../../../system/process/follow-lines.ts';
+import type { Millis } from '../../../vocabulary/job.ts';
 import { inhibitingMonitor, readLine } from './logind-bus.ts';
 
 /** How long the monitor has to show that it listens, and between two questions for that. */

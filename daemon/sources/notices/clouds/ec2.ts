@@ -1,10 +1,10 @@
-import type { NoticesConfig } from '../../config/notices-config.ts';
-import type { Clock } from '../../system/ports.ts';
-import type { Millis } from '../../vocabulary/job.ts';
+import type { NoticesConfig } from '../../../config/notices-config.ts';
+import type { Clock } from '../../../system/ports.ts';
+import type { Millis } from '../../../vocabulary/job.ts';
+import type { NoticeSource } from '../notice-source.ts';
 import { ec2Session } from './ec2-session.ts';
 import { type Look, NOTHING, problemOf } from './look.ts';
 import { metadataClient } from './metadata-client.ts';
-import type { NoticeSource } from './notice-source.ts';
 import { type Reading, readLifecycle, readRebalance, readScheduled, readSpot } from './parse-ec2.ts';
 import { poll } from './poll.ts';
 import { absence, type Provider } from './provider.ts';

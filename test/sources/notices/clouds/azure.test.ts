@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { AZURE_EVENTS, AZURE_NAME, AzureMetadata } from '../../support/metadata/azure.ts';
-import { noticesConfig, Watched } from './watched.ts';
+import { AZURE_EVENTS, AZURE_NAME, AzureMetadata } from '../../../support/metadata/azure.ts';
+import { noticesConfig, Watched } from '../watched.ts';
 
 const watching = (server: AzureMetadata, azure: object = {}) =>
   new Watched(noticesConfig(['azure'], { azure: { endpoint: server.url, ...azure } }));

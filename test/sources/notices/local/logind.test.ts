@@ -1,19 +1,23 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { logindSource } from '../../../daemon/sources/notices/logind.ts';
-import { inhibitingMonitor, readLine, readState } from '../../../daemon/sources/notices/logind-bus.ts';
-import type { NoticeSource } from '../../../daemon/sources/notices/notice-source.ts';
-import { SourceHealth } from '../../../daemon/sources/notices/source-health.ts';
-import { systemClock } from '../../../daemon/system/clock.ts';
-import type { Clock } from '../../../daemon/system/ports.ts';
-import { systemExec } from '../../../daemon/system/process/exec.ts';
-import type { NoticesEvent } from '../../../daemon/vocabulary/event.ts';
-import type { Notice } from '../../../daemon/vocabulary/notice.ts';
-import { until } from '../../lab/until.ts';
-import { ManualClock } from '../../support/clock.ts';
-import { FakeLogind } from '../../support/fake-logind.ts';
-import { recordingLog } from '../../support/log.ts';
+import { logindSource } from '../../../../daemon/sources/notices/local/logind.ts';
+import {
+  inhibitingMonitor,
+  readLine,
+  readState,
+} from '../../../../daemon/sources/notices/local/logind-bus.ts';
+import type { NoticeSource } from '../../../../daemon/sources/notices/notice-source.ts';
+import { SourceHealth } from '../../../../daemon/sources/notices/source-health.ts';
+import { systemClock } from '../../../../daemon/system/clock.ts';
+import type { Clock } from '../../../../daemon/system/ports.ts';
+import { systemExec } from '../../../../daemon/system/process/exec.ts';
+import type { NoticesEvent } from '../../../../daemon/vocabulary/event.ts';
+import type { Notice } from '../../../../daemon/vocabulary/notice.ts';
+import { until } from '../../../lab/until.ts';
+import { ManualClock } from '../../../support/clock.ts';
+import { FakeLogind } from '../../../support/fake-logind.ts';
+import { recordingLog } from '../../../support/log.ts';
 
 const DELAY_MS = 5_000;
 let logind: FakeLogind;

@@ -1,8 +1,8 @@
-import { cleanText } from '../../system/log/clean-text.ts';
-import type { EpochMs, Millis } from '../../vocabulary/job.ts';
-import type { Notice } from '../../vocabulary/notice.ts';
+import { cleanText } from '../../../system/log/clean-text.ts';
+import type { EpochMs, Millis } from '../../../vocabulary/job.ts';
+import type { Notice } from '../../../vocabulary/notice.ts';
+import type { SourceHealth } from '../source-health.ts';
 import type { MetadataResult } from './metadata-client.ts';
-import type { SourceHealth } from './source-health.ts';
 
 /** What one look at a source came to. */
 export type Look =

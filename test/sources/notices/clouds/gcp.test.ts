@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
-import { GCP_MAINTENANCE, GCP_PREEMPTED, GcpMetadata } from '../../support/metadata/gcp.ts';
-import { noticesConfig, Watched } from './watched.ts';
+import { GCP_MAINTENANCE, GCP_PREEMPTED, GcpMetadata } from '../../../support/metadata/gcp.ts';
+import { noticesConfig, Watched } from '../watched.ts';
 
 const watching = (server: GcpMetadata, gcp: object = {}) =>
   new Watched(noticesConfig(['gcp'], { gcp: { endpoint: server.url, wait: 60_000, ...gcp } }));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { AlibabaMetadata } from '../../support/metadata/alibaba.ts';
-import { noticesConfig, Watched } from './watched.ts';
+import { AlibabaMetadata } from '../../../support/metadata/alibaba.ts';
+import { noticesConfig, Watched } from '../watched.ts';
 
 const watching = (server: AlibabaMetadata) =>
   new Watched(noticesConfig(['alibaba'], { alibaba: { endpoint: server.url } }));

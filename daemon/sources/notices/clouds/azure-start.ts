@@ -1,4 +1,4 @@
-import type { Log } from '../../system/ports.ts';
+import type { Log } from '../../../system/ports.ts';
 import { problemOf } from './look.ts';
 import type { MetadataResult } from './metadata-client.ts';
 

@@ -1,8 +1,8 @@
-import type { NoticesConfig } from '../../config/notices-config.ts';
-import type { Millis } from '../../vocabulary/job.ts';
+import type { NoticesConfig } from '../../../config/notices-config.ts';
+import type { Millis } from '../../../vocabulary/job.ts';
+import type { NoticeSource, SourcePorts } from '../notice-source.ts';
 import { FileChanges } from './file-changes.ts';
 import { type FileState, readFileState } from './file-read.ts';
-import type { NoticeSource, SourcePorts } from './notice-source.ts';
 import { FILE_SOURCE, isComplete, readFileNotice } from './parse-file.ts';
 
 /** How long content may take to follow its file. `echo … > file` takes less, and a notice is not to wait for more. */

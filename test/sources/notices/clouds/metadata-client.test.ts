@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { metadataClient } from '../../../daemon/sources/notices/metadata-client.ts';
-import { systemClock } from '../../../daemon/system/clock.ts';
-import { Ec2Metadata } from '../../support/metadata/ec2.ts';
+import { metadataClient } from '../../../../daemon/sources/notices/clouds/metadata-client.ts';
+import { systemClock } from '../../../../daemon/system/clock.ts';
+import { Ec2Metadata } from '../../../support/metadata/ec2.ts';
 
 const run = promisify(execFile);
 const client = (url: string) => metadataClient(url, systemClock());
@@ -21,7 +21,7 @@ test('no proxy of the environment comes between', async () => {
   }).listen(0, '127.0.0.1');
   await once(proxy, 'listening');
   const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
-  const module = resolve(import.meta.dirname, '../../../daemon/sources/notices/metadata-client.ts');
+  const module = resolve(import.meta.dirname, '../../../../daemon/sources/notices/clouds/metadata-client.ts');
   const program = `
     const { metadataClient } = await import(${JSON.stringify(module)});
     const client = metadataClient(${JSON.stringify(server.url)}, { now: () => 0 });

@@ -1,11 +1,11 @@
-import { cleanText } from '../../system/log/clean-text.ts';
-import type { EpochMs, Millis } from '../../vocabulary/job.ts';
-import type { Notice } from '../../vocabulary/notice.ts';
+import { cleanText } from '../../../system/log/clean-text.ts';
+import type { EpochMs, Millis } from '../../../vocabulary/job.ts';
+import type { Notice } from '../../../vocabulary/notice.ts';
+import { makeNotice } from '../notice.ts';
+import { isRecord, parseJson, textOf } from '../parse-fields.ts';
+import type { SourceHealth } from '../source-health.ts';
 import { readDeadline } from './deadline.ts';
 import { type Look, NOTHING, unreadable } from './look.ts';
-import { makeNotice } from './notice.ts';
-import { isRecord, parseJson, textOf } from './parse-fields.ts';
-import type { SourceHealth } from './source-health.ts';
 
 /** What the reading of an answer needs beside its body. */
 export interface Reading {

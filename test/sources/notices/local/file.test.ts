@@ -13,8 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { ManualClock } from '../../support/clock.ts';
-import { noticesConfig, Watched } from './watched.ts';
+import { ManualClock } from '../../../support/clock.ts';
+import { noticesConfig, Watched } from '../watched.ts';
 
 /** Longer than any test: what is seen is told by the kernel. */
 const NEVER = 3_600_000;

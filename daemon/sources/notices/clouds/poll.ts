@@ -1,8 +1,8 @@
-import { doubled } from '../../system/async/backoff.ts';
-import type { Millis } from '../../vocabulary/job.ts';
-import type { Notice } from '../../vocabulary/notice.ts';
+import { doubled } from '../../../system/async/backoff.ts';
+import type { Millis } from '../../../vocabulary/job.ts';
+import type { Notice } from '../../../vocabulary/notice.ts';
+import type { SourcePorts } from '../notice-source.ts';
 import type { Look } from './look.ts';
-import type { SourcePorts } from './notice-source.ts';
 
 export interface PollOptions {
   readonly source: string;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Fault } from '../../support/metadata/fault.ts';
+import type { Fault } from '../../../support/metadata/fault.ts';
+import { Watched } from '../watched.ts';
 import { CLOUDS } from './clouds.ts';
-import { Watched } from './watched.ts';
 
 const FAULTS: readonly Fault[] = [
   'hang',

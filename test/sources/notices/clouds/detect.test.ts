@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import type { NoticesConfig } from '../../../daemon/config/notices-config.ts';
-import { ManualClock } from '../../support/clock.ts';
-import { Ec2Metadata } from '../../support/metadata/ec2.ts';
-import type { Fault } from '../../support/metadata/fault.ts';
+import type { NoticesConfig } from '../../../../daemon/config/notices-config.ts';
+import { ManualClock } from '../../../support/clock.ts';
+import { Ec2Metadata } from '../../../support/metadata/ec2.ts';
+import type { Fault } from '../../../support/metadata/fault.ts';
+import { noticesConfig, Watched } from '../watched.ts';
 import { CLOUDS } from './clouds.ts';
-import { noticesConfig, Watched } from './watched.ts';
 
 /** All clouds at one address, as in life: file and logind are elsewhere. */
 function everywhere(endpoint: string, changes: Partial<NoticesConfig> = {}): NoticesConfig {

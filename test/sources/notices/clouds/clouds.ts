@@ -1,10 +1,10 @@
-import type { NoticeProvider, NoticesConfig } from '../../../daemon/config/notices-config.ts';
-import { AlibabaMetadata } from '../../support/metadata/alibaba.ts';
-import { AZURE_EVENTS, AzureMetadata } from '../../support/metadata/azure.ts';
-import { EC2_SPOT, Ec2Metadata } from '../../support/metadata/ec2.ts';
-import { GCP_PREEMPTED, GcpMetadata } from '../../support/metadata/gcp.ts';
-import type { MetadataServer } from '../../support/metadata/metadata-server.ts';
-import { noticesConfig } from './watched.ts';
+import type { NoticeProvider, NoticesConfig } from '../../../../daemon/config/notices-config.ts';
+import { AlibabaMetadata } from '../../../support/metadata/alibaba.ts';
+import { AZURE_EVENTS, AzureMetadata } from '../../../support/metadata/azure.ts';
+import { EC2_SPOT, Ec2Metadata } from '../../../support/metadata/ec2.ts';
+import { GCP_PREEMPTED, GcpMetadata } from '../../../support/metadata/gcp.ts';
+import type { MetadataServer } from '../../../support/metadata/metadata-server.ts';
+import { noticesConfig } from '../watched.ts';
 
 /** A cloud, and the word of it that tells of the end. */
 export interface Cloud {

@@ -1,5 +1,5 @@
-import type { Clock } from '../../system/ports.ts';
-import type { Millis } from '../../vocabulary/job.ts';
+import type { Clock } from '../../../system/ports.ts';
+import type { Millis } from '../../../vocabulary/job.ts';
 import type { Absent, Provider } from './provider.ts';
 
 /** Between two tries at somebody who answers, but badly. */

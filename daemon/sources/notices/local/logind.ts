@@ -6,13 +6,13 @@
  * A shutdown that does not go through logind (`reboot --force`, a container's manager, a power cut) is not announced.
  */
 import { readFile } from 'node:fs/promises';
-import { doubled } from '../../system/async/backoff.ts';
-import type { EpochMs, Millis } from '../../vocabulary/job.ts';
-import type { Notice } from '../../vocabulary/notice.ts';
+import { doubled } from '../../../system/async/backoff.ts';
+import type { EpochMs, Millis } from '../../../vocabulary/job.ts';
+import type { Notice } from '../../../vocabulary/notice.ts';
+import { makeNotice } from '../notice.ts';
+import type { NoticeSource, SourcePorts } from '../notice-source.ts';
 import { type LogindState, readState, stateCommand } from './logind-bus.ts';
 import { holdBack } from './logind-monitor.ts';
-import { makeNotice } from './notice.ts';
-import type { NoticeSource, SourcePorts } from './notice-source.ts';
 
 const NAME = 'logind';
 /** A host whose logind does not answer so many times has none. */

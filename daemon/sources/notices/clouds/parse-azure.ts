@@ -1,10 +1,10 @@
-import { cleanText } from '../../system/log/clean-text.ts';
-import type { EpochMs } from '../../vocabulary/job.ts';
-import type { Notice } from '../../vocabulary/notice.ts';
+import { cleanText } from '../../../system/log/clean-text.ts';
+import type { EpochMs } from '../../../vocabulary/job.ts';
+import type { Notice } from '../../../vocabulary/notice.ts';
+import { makeNotice } from '../notice.ts';
+import { isRecord, parseJson, textOf } from '../parse-fields.ts';
 import { readDeadline } from './deadline.ts';
-import { makeNotice } from './notice.ts';
 import type { Reading } from './parse-ec2.ts';
-import { isRecord, parseJson, textOf } from './parse-fields.ts';
 
 export const AZURE_SOURCE = 'azure/scheduled';
 

@@ -1,6 +1,6 @@
-import type { Command, CommandResult } from '../../system/ports.ts';
-import type { FollowedProgram } from '../../system/process/follow-lines.ts';
-import type { Millis } from '../../vocabulary/job.ts';
+import type { Command, CommandResult } from '../../../system/ports.ts';
+import type { FollowedProgram } from '../../../system/process/follow-lines.ts';
+import type { Millis } from '../../../vocabulary/job.ts';
 
 const NAME = 'org.freedesktop.login1';
 const PATH = '/org/freedesktop/login1';

@@ -1,10 +1,10 @@
-import type { NoticesConfig } from '../../config/notices-config.ts';
-import type { Clock } from '../../system/ports.ts';
-import type { Millis } from '../../vocabulary/job.ts';
+import type { NoticesConfig } from '../../../config/notices-config.ts';
+import type { Clock } from '../../../system/ports.ts';
+import type { Millis } from '../../../vocabulary/job.ts';
+import type { NoticeSource, SourcePorts } from '../notice-source.ts';
 import { StartRequests } from './azure-start.ts';
 import { type Look, problemOf, unreadable } from './look.ts';
 import { type MetadataResult, metadataClient } from './metadata-client.ts';
-import type { NoticeSource, SourcePorts } from './notice-source.ts';
 import { AZURE_SOURCE, readAzureEvents } from './parse-azure.ts';
 import { poll } from './poll.ts';
 import { absence, type Provider } from './provider.ts';
