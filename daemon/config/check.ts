@@ -2,9 +2,9 @@ import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import type { HeartbeatRule, JobRule } from '../vocabulary/policy.ts';
 import type { Config } from './config.ts';
-import { formatDuration } from './duration.ts';
 import { loadConfig, type Sources } from './load.ts';
 import { ConfigError } from './problem.ts';
+import { formatDuration } from './schema/duration.ts';
 
 /** What the daemon cannot do without, of Slurm's programs. */
 const PROGRAMS = ['squeue', 'scontrol', 'sinfo', 'scancel'];

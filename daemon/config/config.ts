@@ -1,8 +1,8 @@
 import type { Millis } from '../vocabulary/job.ts';
 import type { HeartbeatRule, JobRule, Policy } from '../vocabulary/policy.ts';
-import type { ApiAddress } from './api-url.ts';
-import type { LOG_LEVELS } from './file-schema.ts';
 import type { NoticesConfig } from './notices-config.ts';
+import type { ApiAddress } from './schema/api-url.ts';
+import type { LOG_LEVELS } from './schema/file-schema.ts';
 import type { Secret } from './secret.ts';
 
 export type LogLevel = (typeof LOG_LEVELS)[number];

@@ -1,4 +1,4 @@
-import { isMapping } from './block.ts';
+import { isMapping } from './schema/block.ts';
 import { Secret } from './secret.ts';
 
 /** The variables that Cedana's own tools use too. An empty one counts as not set. */

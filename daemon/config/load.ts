@@ -1,7 +1,6 @@
 import * as v from 'valibot';
 import type { Config } from './config.ts';
 import { type Environment, fillFromEnvironment, tokenOf } from './environment.ts';
-import { fileSchema, NODE_NAME } from './file-schema.ts';
 import {
   issueProblems,
   missingProblems,
@@ -13,7 +12,8 @@ import {
 import { ConfigError, type Problem } from './problem.ts';
 import { MOST_BYTES, readText, TOO_LONG } from './read-text.ts';
 import { resolve } from './resolve.ts';
-import { parseYaml } from './yaml-text.ts';
+import { fileSchema, NODE_NAME } from './schema/file-schema.ts';
+import { parseYaml } from './yaml/yaml-text.ts';
 
 export interface Sources {
   /** Path of ckptd.yaml, as problems shall name it. */

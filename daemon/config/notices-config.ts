@@ -1,6 +1,6 @@
 import type { Millis } from '../vocabulary/job.ts';
-import type { FileData } from './file-schema.ts';
-import type { NOTICE_PROVIDERS } from './notices-schema.ts';
+import type { FileData } from './schema/file-schema.ts';
+import type { NOTICE_PROVIDERS } from './schema/notices-schema.ts';
 
 export type NoticeProvider = (typeof NOTICE_PROVIDERS)[number];
 

@@ -1,8 +1,8 @@
 import type { BaseIssue } from 'valibot';
 import type { Environment, Filled } from './environment.ts';
 import { type Problem, pathText } from './problem.ts';
-import type { Path } from './yaml-data.ts';
-import type { YamlText } from './yaml-text.ts';
+import type { Path } from './yaml/yaml-data.ts';
+import type { YamlText } from './yaml/yaml-text.ts';
 
 /** Where the data of a configuration came from, to say where a problem is. */
 export interface Origin {

@@ -1,8 +1,8 @@
 import type { JobRule } from '../vocabulary/policy.ts';
 import type { Config } from './config.ts';
-import type { FileData } from './file-schema.ts';
 import { DEFAULT_HEARTBEAT, override } from './heartbeat-rule.ts';
 import { resolveNotices } from './notices-config.ts';
+import type { FileData } from './schema/file-schema.ts';
 import type { Secret } from './secret.ts';
 
 /** What a configuration needs beside its file, already checked. */

@@ -1,6 +1,6 @@
 import { toJsonSchema } from '@valibot/to-json-schema';
 import type { GenericSchema } from 'valibot';
-import { fileSchema } from '../../daemon/config/file-schema.ts';
+import { fileSchema } from '../../daemon/config/schema/file-schema.ts';
 import { engineFileSchema } from '../../daemon/engine/config/schema.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Refusal } from '../../config/api-url.ts';
+import type { Refusal } from '../../config/schema/api-url.ts';
 
 /** `host:port`, `[v6]:port`; the host is a name or an address of this machine, `0.0.0.0` and `[::]` all of them. */
 export function parseListen(text: string): { readonly host: string; readonly port: number } | Refusal {

@@ -1,11 +1,11 @@
 import { dirname, join } from 'node:path';
 import * as v from 'valibot';
-import { NODE_NAME } from '../../config/file-schema.ts';
 import { byPlace } from '../../config/load.ts';
 import { issueProblems, type Origin, problemAt, syntaxProblems } from '../../config/origin.ts';
 import { ConfigError } from '../../config/problem.ts';
 import { readText } from '../../config/read-text.ts';
-import { parseYaml } from '../../config/yaml-text.ts';
+import { NODE_NAME } from '../../config/schema/file-schema.ts';
+import { parseYaml } from '../../config/yaml/yaml-text.ts';
 import type { EngineConfig } from './config.ts';
 import { engineFileSchema } from './schema.ts';
 

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { block, key, optionalKey, requiredKey } from '../../config/block.ts';
+import { block, key, optionalKey, requiredKey } from '../../config/schema/block.ts';
 import {
   absolutePath,
   count,
@@ -11,8 +11,8 @@ import {
   socketPath,
   text,
   uuidText,
-} from '../../config/fields.ts';
-import { LOG_LEVELS, NODE_NAME } from '../../config/file-schema.ts';
+} from '../../config/schema/fields.ts';
+import { LOG_LEVELS, NODE_NAME } from '../../config/schema/file-schema.ts';
 import { badScratch } from '../job/scratch.ts';
 import { COMPRESSIONS } from '../manifest.ts';
 import { parseListen } from './listen-address.ts';

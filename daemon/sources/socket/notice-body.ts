@@ -1,4 +1,4 @@
-import { parseDuration } from '../../config/duration.ts';
+import { parseDuration } from '../../config/schema/duration.ts';
 import { RequestError } from '../../http/reply.ts';
 import { cleanText } from '../../system/log/clean-text.ts';
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { formatDuration, parseDuration } from '../../daemon/config/duration.ts';
-import fc from '../support/properties.ts';
+import { formatDuration, parseDuration } from '../../../daemon/config/schema/duration.ts';
+import fc from '../../support/properties.ts';
 
 test.each([
   ['0s', 0],

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { CHECKPOINT_KINDS } from '../vocabulary/job.ts';
+import { CHECKPOINT_KINDS } from '../../vocabulary/job.ts';
 import { block, isMapping, key, optionalKey, requiredKey } from './block.ts';
 import { CRON_SHAPE, cronProblem } from './cron-line.ts';
 import { formatDuration } from './duration.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { cronProblem } from '../../daemon/config/cron-line.ts';
-import fc from '../support/properties.ts';
+import { cronProblem } from '../../../daemon/config/schema/cron-line.ts';
+import fc from '../../support/properties.ts';
 
 test.each(['*/15 * * * *', '0 0 L * *', '0 8-18 * * mon-fri', '@hourly', '0,30 * * * * *', '*/10 * * * * *'])(
   '%s is a cron line',

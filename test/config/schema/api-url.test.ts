@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseApiUrl } from '../../daemon/config/api-url.ts';
+import { parseApiUrl } from '../../../daemon/config/schema/api-url.ts';
 
 test.each([
   ['https://api.example.com', 'https://api.example.com'],
