@@ -2,16 +2,16 @@ import type { Clock, Log } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { ActionsApi } from '../ports.ts';
 import { checkpoint } from './checkpoint.ts';
+import { parseEndpoint } from './connection/endpoint.ts';
+import { createLanes } from './connection/lanes.ts';
+import { type Environment, proxyFor } from './connection/proxy.ts';
+import { createTrust } from './connection/trust.ts';
 import { type CounterSample, createCounters } from './counters.ts';
 import { createCredentials } from './credentials.ts';
-import { parseEndpoint } from './endpoint.ts';
-import { createLanes } from './lanes.ts';
-import { type Environment, proxyFor } from './proxy.ts';
 import { awaitReady } from './ready.ts';
 import { restoreOnce } from './restore.ts';
 import { createStatusReader } from './status.ts';
 import type { TokenSource } from './token.ts';
-import { createTrust } from './trust.ts';
 
 /**
  * Cedana's actions API, or the engine that speaks the same. Whatever a server does is a value here; each call

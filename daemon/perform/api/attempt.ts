@@ -1,10 +1,10 @@
 import type { Clock } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import { errorMessage } from './answer.ts';
+import { type Exchange, exchange } from './connection/exchange.ts';
+import type { Lanes } from './connection/lanes.ts';
 import type { Counters, Route } from './counters.ts';
 import type { Credentials } from './credentials.ts';
-import { type Exchange, exchange } from './exchange.ts';
-import type { Lanes } from './lanes.ts';
 import { statusRule } from './retries.ts';
 import { retryAfter } from './retry-after.ts';
 

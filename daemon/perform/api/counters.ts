@@ -1,4 +1,4 @@
-import type { FailureKind } from './failure.ts';
+import type { FailureKind } from './connection/failure.ts';
 
 /** Label of a request in counters and logs. */
 export type Route = 'checkpoint' | 'restore' | 'status' | 'list';

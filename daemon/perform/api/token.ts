@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { readTokenFile, sendable, TokenError } from '../../config/token-file.ts';
-import type { Environment } from './proxy.ts';
+import type { Environment } from './connection/proxy.ts';
 
 /** Where the bearer token comes from. Read anew whenever the server refuses the one that it was sent. */
 export interface TokenSource {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseEndpoint } from '../../../daemon/perform/api/endpoint.ts';
-import { proxyFor } from '../../../daemon/perform/api/proxy.ts';
+import { parseEndpoint } from '../../../../daemon/perform/api/connection/endpoint.ts';
+import { proxyFor } from '../../../../daemon/perform/api/connection/proxy.ts';
 
 test.each([
   ['https://api.example.com', 'api.example.com', 443, ''],

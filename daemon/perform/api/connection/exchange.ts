@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { cleanText } from '../../system/log/clean-text.ts';
-import type { Millis } from '../../vocabulary/job.ts';
+import { cleanText } from '../../../system/log/clean-text.ts';
+import type { Millis } from '../../../vocabulary/job.ts';
 import { errorCode, type FailureKind, failureKind } from './failure.ts';
 import type { Lane, Lanes } from './lanes.ts';
 

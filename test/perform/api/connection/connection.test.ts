@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { createAuthority } from '../../support/cedana/authority.ts';
+import { createAuthority } from '../../../support/cedana/authority.ts';
+import { createWorld, until } from '../world.ts';
 import { createProxy, listen } from './proxy.ts';
-import { createWorld, until } from './world.ts';
 
 test('over a unix socket, whatever proxy the environment names', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'ckptd-api-'));
