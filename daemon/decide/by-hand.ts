@@ -3,9 +3,8 @@ import type { JobId } from '../vocabulary/job.ts';
 import type { JobRecord } from '../vocabulary/state.ts';
 import { askCheckpoint } from './checkpoints/ask-checkpoint.ts';
 import type { Draft } from './draft.ts';
-import { makePlan } from './evacuation/make-plan.ts';
+import { makePlan } from './evacuation/plan.ts';
 import { LEAVES_IN_PEACE } from './evacuation/plan-step.ts';
-import { noteDry } from './note-dry.ts';
 import { isLive } from './rules.ts';
 
 type Asked<T extends DaemonEvent['type']> = Extract<DaemonEvent, { type: T }>;
@@ -32,7 +31,7 @@ export function restoreAsked(draft: Draft, event: Asked<'ask-restore'>): void {
   }
   if (draft.policy.restore.dryRun) {
     const which = event.actionId ?? job.ready?.actionId ?? null;
-    noteDry(draft, job, `a restore of ${which ?? 'a final checkpoint'} would be asked for (manual)`, {
+    draft.noteDryRun(job, `a restore of ${which ?? 'a final checkpoint'} would be asked for (manual)`, {
       action_id: which,
       reason: 'manual',
     });

@@ -114,6 +114,12 @@ export class Draft {
     this.notes.push({ level, kind, jobId: job?.jobId ?? null, run, message, details });
   }
 
+  /** What a dry run would have done: in the log, the history and the counters. */
+  noteDryRun(job: JobRecord | null, what: string, details: Note['details']): void {
+    const whose = job === null ? '' : `job ${job.jobId}: `;
+    this.note('warn', 'dry-run', job, `dry run: ${whose}${what}`, details);
+  }
+
   reply(
     requestId: string | null,
     answer:

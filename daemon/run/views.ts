@@ -1,5 +1,5 @@
-import { iso } from '../decide/iso.ts';
 import type { HistoryLine } from '../journal/entries.ts';
+import { iso } from '../vocabulary/job.ts';
 import type { Notice } from '../vocabulary/notice.ts';
 import type { NodeRecord, NoticeRecord, OwnDrain, State } from '../vocabulary/state.ts';
 

@@ -3,6 +3,11 @@ export type EpochMs = number;
 /** A length of time in milliseconds. */
 export type Millis = number;
 
+/** A time as ISO 8601; null for none. Deadlines are other people's numbers, and a Date holds 8.64e15 ms. */
+export function iso(at: EpochMs | null): string | null {
+  return at === null || !(Math.abs(at) <= 8.64e15) ? null : new Date(at).toISOString();
+}
+
 /** A numeric Slurm job id; for an array task the task's own id (`squeue %A`), never `3_1`. */
 export type JobId = number;
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { splayOf } from '../../daemon/decide/checkpoints/splay.ts';
+import { splayOf } from '../../daemon/decide/checkpoints/heartbeat.ts';
 import type { JobOverride } from '../../daemon/vocabulary/job.ts';
 import { heartbeatOf, MINUTE, policyOf, ruleOf, Scene } from './scene.ts';
 

@@ -3,7 +3,7 @@ import type { Outcome } from '../../vocabulary/outcome.ts';
 import type { CheckpointUnderWay, JobRecord, ReadyCheckpoint } from '../../vocabulary/state.ts';
 import type { Draft } from '../draft.ts';
 import { checkpointFailed, checkpointReady } from '../evacuation/plan.ts';
-import { dropWaiting } from './drop-heartbeat.ts';
+import { dropWaiting } from './heartbeat.ts';
 
 /** How long an accepted checkpoint may take to become ready; Cedana's own tests wait 5 minutes. */
 const READY_WITHIN_MS = 15 * 60_000;

@@ -1,13 +1,10 @@
-import type { EpochMs } from '../../vocabulary/job.ts';
+import type { EpochMs, JobId, Millis } from '../../vocabulary/job.ts';
 import type { HeartbeatRule } from '../../vocabulary/policy.ts';
 import type { HeartbeatState, JobRecord } from '../../vocabulary/state.ts';
 import type { Draft } from '../draft.ts';
 import { LEAVES_IN_PEACE } from '../evacuation/plan-step.ts';
-import { isLive, ruleFor } from '../rules.ts';
-import { unsavedWork } from '../unsaved.ts';
+import { isLive, ruleFor, unsavedWork } from '../rules.ts';
 import { askCheckpoint, checkpointsUnderWay } from './ask-checkpoint.ts';
-import { dropWaiting, noteDropped } from './drop-heartbeat.ts';
-import { splayOf } from './splay.ts';
 
 /**
  * A due time that is further back than this when it is first seen was slept through: the daemon was down or
@@ -112,4 +109,30 @@ function comeDue(draft: Draft, job: JobRecord): void {
 function missed(draft: Draft, job: JobRecord, set: (f: Partial<HeartbeatState>) => void, why: string): void {
   noteDropped(draft, job, why);
   set({ waiting: false });
+}
+
+/** A heartbeat that is not sent is counted, never made up for. */
+function noteDropped(draft: Draft, job: JobRecord, why: string): void {
+  draft.note('info', 'heartbeat-dropped', job, `heartbeat dropped: ${why}`);
+}
+
+/** What waits is dropped: the API is away, or the daemon was, and its return is not to be answered with a burst. */
+export function dropWaiting(draft: Draft, why: string): void {
+  for (const job of draft.jobs.values()) {
+    if (!job.heartbeat.waiting) continue;
+    noteDropped(draft, job, why);
+    draft.change(job.jobId, { heartbeat: { ...job.heartbeat, waiting: false } });
+  }
+}
+
+/**
+ * A job's fixed place in `[0, width)`: neighbouring job ids land far apart, and every daemon and every restart
+ * finds the same place. (The 32-bit finalizer of MurmurHash3.)
+ */
+export function splayOf(jobId: JobId, width: Millis): Millis {
+  let h = jobId >>> 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  h = (h ^ (h >>> 16)) >>> 0;
+  return Math.floor((h / 2 ** 32) * width);
 }

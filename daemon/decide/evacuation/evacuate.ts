@@ -1,10 +1,8 @@
 import type { JobRecord, Plan } from '../../vocabulary/state.ts';
 import type { Draft } from '../draft.ts';
-import { awaitsVerdict, isLive, ruleFor } from '../rules.ts';
-import { byUnsavedWork } from '../unsaved.ts';
+import { awaitsVerdict, byUnsavedWork, isLive, ruleFor } from '../rules.ts';
 import { anyLeaving, type Leaving, leavingNode } from './leaving.ts';
-import { makePlan } from './make-plan.ts';
-import { beginPlan } from './plan.ts';
+import { beginPlan, makePlan } from './plan.ts';
 import { dropPlan } from './plan-end.ts';
 import { freePlaces, NOT_RESTORED, planEffectId, RESTORING, UNDER_WAY } from './plan-step.ts';
 import { finalCheckpointFits } from './plan-time.ts';

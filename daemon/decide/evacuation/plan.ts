@@ -12,17 +12,43 @@
  * Plans are made in `evacuate.ts`, hurried by time in `hurry.ts`, and end without a restore in `plan-end.ts`.
  * `rehearsed` stands beside all that: in a dry run it is said what would be done.
  */
-import type { JobId } from '../../vocabulary/job.ts';
+import { type EpochMs, iso, type JobId } from '../../vocabulary/job.ts';
 import type { JobRecord, Plan } from '../../vocabulary/state.ts';
 import { askCheckpoint } from '../checkpoints/ask-checkpoint.ts';
 import type { Draft } from '../draft.ts';
 import { awaitsVerdict } from '../rules.ts';
 import { askGuard, needsGuard } from './guard.ts';
-import { makePlan } from './make-plan.ts';
 import { failPlan, strandPlan } from './plan-end.ts';
 import { freePlaces, planEffectId, RESTORING, setPlan, UNDER_WAY } from './plan-step.ts';
 import { finalCheckpointFits, waitUntil } from './plan-time.ts';
 import { awaitsWord } from './unconfirmed.ts';
+
+type Why = Pick<Plan, 'node' | 'reason'> & Partial<Pick<Plan, 'deadline' | 'actionId' | 'requestId'>>;
+
+export function newPlan(episode: EpochMs, why: Why): Plan {
+  return {
+    episode,
+    deadline: null,
+    step: 'queued',
+    guarded: false,
+    waitUntil: null,
+    actionId: null,
+    requestId: null,
+    problem: null,
+    ...why,
+  };
+}
+
+export function makePlan(draft: Draft, job: JobRecord, why: Why): void {
+  const plan = newPlan(draft.at, why);
+  draft.change(job.jobId, { plan, heartbeat: { ...job.heartbeat, waiting: false } });
+  const whence = plan.node === null ? 'by hand' : `node ${plan.node} goes away`;
+  draft.note('info', 'plan-made', job, `the run is to be brought to another node: ${whence}`, {
+    node: plan.node,
+    reason: plan.reason,
+    ...(plan.deadline === null ? {} : { deadline: iso(plan.deadline) }),
+  });
+}
 
 /** A place is free: the plan begins. */
 export function beginPlan(draft: Draft, job: JobRecord, plan: Plan): void {

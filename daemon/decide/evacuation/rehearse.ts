@@ -1,9 +1,8 @@
 import type { JobRecord, Plan } from '../../vocabulary/state.ts';
 import type { Draft } from '../draft.ts';
-import { noteDry } from '../note-dry.ts';
 import { needsGuard } from './guard.ts';
 import type { Leaving } from './leaving.ts';
-import { newPlan } from './make-plan.ts';
+import { newPlan } from './plan.ts';
 import { finalCheckpointFits } from './plan-time.ts';
 
 /** Says each call that the plan of a run would make, once an episode. The run itself goes on undisturbed. */
@@ -13,18 +12,22 @@ export function rehearse(draft: Draft, job: JobRecord, { node, reason, deadline 
   const details = { node, reason, deadline };
   const saved = job.ready?.actionId ?? null;
   const final = finalCheckpointFits(draft, job, plan);
-  if (needsGuard(draft, job, plan)) noteDry(draft, job, 'Requeue would be switched off', details);
-  if (final) noteDry(draft, job, 'a final checkpoint would be asked for (manual)', details);
+  if (needsGuard(draft, job, plan)) draft.noteDryRun(job, 'Requeue would be switched off', details);
+  if (final) draft.noteDryRun(job, 'a final checkpoint would be asked for (manual)', details);
   if (!final && saved === null) {
-    return noteDry(draft, job, 'it would be in danger: there is no checkpoint of it that is ready', details);
+    return draft.noteDryRun(
+      job,
+      'it would be in danger: there is no checkpoint of it that is ready',
+      details,
+    );
   }
   const which = final ? 'its final checkpoint' : saved;
   const otherwise = final && saved !== null ? `, or of ${saved} if that fails` : '';
-  noteDry(draft, job, `a restore of ${which} would be asked for (${reason})${otherwise}`, {
+  draft.noteDryRun(job, `a restore of ${which} would be asked for (${reason})${otherwise}`, {
     ...details,
     action_id: saved,
   });
   if (draft.policy.restore.sourceJob === 'cancel') {
-    noteDry(draft, job, 'the old run would be ended after it', details);
+    draft.noteDryRun(job, 'the old run would be ended after it', details);
   }
 }

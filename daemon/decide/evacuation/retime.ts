@@ -1,6 +1,6 @@
+import { iso } from '../../vocabulary/job.ts';
 import type { JobRecord, Plan } from '../../vocabulary/state.ts';
 import type { Draft } from '../draft.ts';
-import { iso } from '../iso.ts';
 import { guardWithin } from './guard.ts';
 import { noteTooLate, tooLateAt } from './hurry.ts';
 import { leavingNode } from './leaving.ts';

@@ -2,12 +2,10 @@ import type { JobId } from '../../vocabulary/job.ts';
 import type { JobRecord } from '../../vocabulary/state.ts';
 import { NO_HEARTBEAT } from '../checkpoints/heartbeat.ts';
 import type { Draft } from '../draft.ts';
-import { makePlan } from '../evacuation/make-plan.ts';
 import { unreachable } from '../evacuation/node-away.ts';
-import { holdPlan } from '../evacuation/plan.ts';
+import { holdPlan, makePlan } from '../evacuation/plan.ts';
 import { dropPlan, endPlan } from '../evacuation/plan-end.ts';
 import { BROUGHT_BACK, KEEPS_RECORD, NOT_RESTORED, planEffectId } from '../evacuation/plan-step.ts';
-import { noteDry } from '../note-dry.ts';
 import { ABSENT, ruleFor, wasLost } from '../rules.ts';
 
 /** Slurm forgets a job `MinJobAge` after its end: the daemon, slurmctld or the node was away for longer. */
@@ -51,7 +49,11 @@ function nodeFailure(draft: Draft, job: JobRecord, endedAs: string): void {
     if (!hopeful || !draft.policy.restore.onDrain || unreachable(ownNode)) return lost(draft, job, endedAs);
     if (draft.policy.restore.dryRun) {
       const details = { action_id: job.ready?.actionId ?? null, reason: 'nodeUnschedulable' };
-      noteDry(draft, job, 'a restore of its last checkpoint would be asked for (nodeUnschedulable)', details);
+      draft.noteDryRun(
+        job,
+        'a restore of its last checkpoint would be asked for (nodeUnschedulable)',
+        details,
+      );
       return lost(draft, job, endedAs);
     }
     return makePlan(draft, job, { node: null, reason: 'nodeUnschedulable' });

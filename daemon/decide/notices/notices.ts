@@ -1,11 +1,9 @@
 import { drainReason } from '../../vocabulary/drain-reason.ts';
 import type { NoticesEvent } from '../../vocabulary/event.ts';
-import { runKey } from '../../vocabulary/job.ts';
+import { iso, runKey } from '../../vocabulary/job.ts';
 import type { Notice } from '../../vocabulary/notice.ts';
 import type { NoticeRecord } from '../../vocabulary/state.ts';
 import type { Draft } from '../draft.ts';
-import { iso } from '../iso.ts';
-import { noteDry } from '../note-dry.ts';
 import { isLive, ruleFor } from '../rules.ts';
 import { standingTerminations } from './terminations.ts';
 
@@ -46,7 +44,7 @@ export function takeNotice(draft: Draft, notice: Notice): void {
   const dry = notice.dryRun ? ' (dry run)' : '';
   draft.note('warn', 'notice', null, `${what}, ${when}${dry}`, detailsOf(notice));
   if (drains(draft, notice)) {
-    noteDry(draft, null, `node ${draft.policy.node} would be drained: ${drainReason(notice)}`, {
+    draft.noteDryRun(null, `node ${draft.policy.node} would be drained: ${drainReason(notice)}`, {
       node: draft.policy.node,
       notice_id: notice.id,
     });
@@ -72,7 +70,7 @@ export function withdraw(draft: Draft, notice: Notice, how: string): void {
   const message = `${notice.kind} notice from ${notice.source}: ${how}`;
   draft.note('info', 'notice-withdrawn', null, message, detailsOf(notice));
   if (!drains(draft, notice) || standingTerminations(draft).some(({ dryRun }) => dryRun)) return;
-  noteDry(draft, null, `the drain of node ${draft.policy.node} would be lifted`, {
+  draft.noteDryRun(null, `the drain of node ${draft.policy.node} would be lifted`, {
     node: draft.policy.node,
     notice_id: notice.id,
   });

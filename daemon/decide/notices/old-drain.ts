@@ -1,6 +1,6 @@
 import { readDrainReason } from '../../vocabulary/drain-reason.ts';
+import { iso } from '../../vocabulary/job.ts';
 import type { Draft } from '../draft.ts';
-import { iso } from '../iso.ts';
 import { standingTerminations } from './terminations.ts';
 
 /**

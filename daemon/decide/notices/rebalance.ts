@@ -3,9 +3,7 @@ import type { JobRecord, NoticeRecord } from '../../vocabulary/state.ts';
 import { askCheckpoint, checkpointsUnderWay } from '../checkpoints/ask-checkpoint.ts';
 import type { Draft } from '../draft.ts';
 import { LEAVES_IN_PEACE } from '../evacuation/plan-step.ts';
-import { noteDry } from '../note-dry.ts';
-import { isLive, ruleFor } from '../rules.ts';
-import { byUnsavedWork } from '../unsaved.ts';
+import { byUnsavedWork, isLive, ruleFor } from '../rules.ts';
 
 /**
  * A rebalance notice: one checkpoint of each run that was there when it came, the largest unsaved work first, as many
@@ -24,7 +22,9 @@ function serve(draft: Draft, record: NoticeRecord): void {
   let places = draft.policy.heartbeatConcurrency - checkpointsUnderWay(draft);
   for (const job of worthIt) {
     if (notice.dryRun || draft.policy.restore.dryRun) {
-      noteDry(draft, job, 'a checkpoint would be asked for (manual): rebalance notice', { reason: 'manual' });
+      draft.noteDryRun(job, 'a checkpoint would be asked for (manual): rebalance notice', {
+        reason: 'manual',
+      });
     } else if (job.checkpoint === null && places > 0) {
       places--;
       askCheckpoint(draft, job.jobId, { reason: 'manual' });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { splayOf } from '../../../daemon/decide/checkpoints/splay.ts';
+import { splayOf } from '../../../daemon/decide/checkpoints/heartbeat.ts';
 import { HOUR, heartbeatOf, MINUTE, policyOf, ruleOf, Scene, SECOND, T0 } from '../scene.ts';
 
 const CRON = '*/15 * * * *';
