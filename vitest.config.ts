@@ -28,7 +28,7 @@ export default defineConfig({
           name: 'lab',
           include: ['test/**/*.lab.test.ts'],
           fileParallelism: false,
-          globalSetup: 'test/cluster/once.ts',
+          globalSetup: 'test/cluster/global-setup.ts',
           testTimeout: 180_000,
           // Whole clusters on two cores that others may share: what passes only the second time is shown as retried.
           retry: process.env['CI'] ? 1 : 0,

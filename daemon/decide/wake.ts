@@ -1,6 +1,6 @@
 import type { EpochMs } from '../vocabulary/job.ts';
 import type { Draft } from './draft.ts';
-import { tooLateAt } from './evacuation/hurry.ts';
+import { tooLateAt } from './evacuation/deadlines.ts';
 import { latestStart } from './evacuation/plan-time.ts';
 import { passesAt } from './notices/notices-by-hand.ts';
 

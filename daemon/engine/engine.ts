@@ -4,7 +4,7 @@
  * goes on without it, and the next process finds what it left.
  */
 import { slurmCommands } from '../slurm/commands.ts';
-import { jobLooker, jobLookup } from '../slurm/look.ts';
+import { jobLooker, jobLookup } from '../slurm/query-job.ts';
 import type { Life as ProcessLife } from '../system/lifecycle.ts';
 import { feedWatchdog, systemdNotify, watchdogUsec } from '../system/notify.ts';
 import type { Clock, Log } from '../system/ports.ts';

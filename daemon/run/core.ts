@@ -9,8 +9,8 @@ import type { Note, NoteKind } from '../vocabulary/decision.ts';
 import type { EpochMs, Millis } from '../vocabulary/job.ts';
 import type { State } from '../vocabulary/state.ts';
 import { createAlarmClock } from './alarm-clock.ts';
+import { Reach } from './clients.ts';
 import { createLoop, type Loop } from './loop.ts';
-import { Reach } from './reach.ts';
 import { createRequests, type Requests } from './requests.ts';
 
 const PRUNE_EVERY_MS: Millis = 3_600_000;

@@ -12,9 +12,9 @@ import type { SystemLog } from '../system/log/log.ts';
 import { feedWatchdog, type Notify, systemdNotify, watchdogUsec } from '../system/notify.ts';
 import type { Clock } from '../system/ports.ts';
 import type { Millis } from '../vocabulary/job.ts';
+import { openFront } from './admin-api.ts';
 import { type Core, startCore } from './core.ts';
-import { openFront } from './front.ts';
-import { startWatching, type Watching } from './watching.ts';
+import { startWatching, type Watching } from './sources.ts';
 
 /** How old the line of `systemctl status` may be; the same line again costs nothing. */
 const STATUS_EVERY_MS: Millis = 10_000;

@@ -5,9 +5,9 @@ import { makeNotice } from '../sources/notices/notice.ts';
 import type { SocketHandlers } from '../sources/socket/handlers.ts';
 import type { Clock } from '../system/ports.ts';
 import type { JobId } from '../vocabulary/job.ts';
+import { isUrgent } from './is-urgent.ts';
 import type { Loop } from './loop.ts';
 import type { Requests } from './requests.ts';
-import { isUrgent } from './urgent.ts';
 import { historyView, jobsView, noticesView } from './views.ts';
 
 export interface HandlerPorts {

@@ -3,7 +3,7 @@
  * `criu restore` of the same memory, the size of images, and how long a move by a drain takes.
  *
  * Bare is CRIU with the options that the engine gives it, on the same disk. Both are run in turn, and each finds the
- * machine as the other did (level-ground.ts). The lab's shared file system is that disk, too.
+ * machine as the other did (prefault-memory.ts). The lab's shared file system is that disk, too.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ import {
   tellRestores,
 } from './engine-figures.ts';
 import type { CheckpointTimed } from './inside/time-checkpoint.ts';
-import { levelGround } from './level-ground.ts';
+import { levelGround } from './prefault-memory.ts';
 import type { Section } from './report.ts';
 import { INSIDE, NODE } from './time-inside.ts';
 

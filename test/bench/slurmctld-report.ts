@@ -1,5 +1,5 @@
-import { FAR_NODES } from './crowd.ts';
 import { beyondIdle, countOf, type Load } from './load-window.ts';
+import { FAR_NODES } from './many-jobs.ts';
 import type { Report } from './report.ts';
 import { FULL_TABLES } from './rpc-counts.ts';
 import { figure } from './table.ts';

@@ -5,10 +5,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CkptdLab } from '../cluster/ckptd-lab.ts';
 import type { LabNode } from '../lab/lab.ts';
-import { CROWD, FAR_NODES, fillQueue, PENDING_JOBS } from './crowd.ts';
 import { type Load, loadWindow, together } from './load-window.ts';
-import { priceList } from './price-list.ts';
+import { CROWD, FAR_NODES, fillQueue, PENDING_JOBS } from './many-jobs.ts';
 import type { Section } from './report.ts';
+import { priceList } from './rpc-costs.ts';
 import { startSleepers, stopSleepers } from './sleepers.ts';
 import { BEAT_S, JOBS, tellLoad } from './slurmctld-report.ts';
 

@@ -17,7 +17,7 @@ export interface Installed {
   readonly jobs: string;
 }
 
-/** In whose value `once.ts` says what it has made, for all clusters of a run of the tests. */
+/** In whose value `global-setup.ts` says what it has made, for all clusters of a run of the tests. */
 export const MADE_ONCE = 'CKPTD_LAB_INSTALLED';
 
 /** Makes it for one cluster, or says what was made for all; what is made goes with `resources`. Nobody writes there. */

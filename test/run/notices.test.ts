@@ -6,7 +6,7 @@ import { socketHandlers } from '../../daemon/run/handlers.ts';
 import { createLoop } from '../../daemon/run/loop.ts';
 import { metricsText } from '../../daemon/run/metrics.ts';
 import { createRequests } from '../../daemon/run/requests.ts';
-import { savedNotices } from '../../daemon/run/saved.ts';
+import { savedNotices } from '../../daemon/run/saved-notices.ts';
 import { statusLine } from '../../daemon/run/views.ts';
 import type { Effect } from '../../daemon/vocabulary/effect.ts';
 import type { State } from '../../daemon/vocabulary/state.ts';

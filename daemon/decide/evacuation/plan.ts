@@ -9,7 +9,7 @@
  * What moves it: a free place (queued), the outcome of its effect (guard, restore, end-source), the job's
  * checkpoint becoming ready or failing (checkpoint, stranded), or the end of the time for it (checkpoint).
  * A run that is over goes back to `queued` until Slurm said how it ended: a job that completed is not restored.
- * Plans are made in `evacuate.ts`, hurried by time in `hurry.ts`, and end without a restore in `plan-end.ts`.
+ * Plans are made in `evacuate.ts`, hurried by time in `deadlines.ts`, and end without a restore in `plan-end.ts`.
  * `rehearsed` stands beside all that: in a dry run it is said what would be done.
  */
 import { type EpochMs, iso, type JobId } from '../../vocabulary/job.ts';

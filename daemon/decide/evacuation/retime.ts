@@ -1,8 +1,8 @@
 import { iso } from '../../vocabulary/job.ts';
 import type { JobRecord, Plan } from '../../vocabulary/state.ts';
 import type { Draft } from '../draft.ts';
+import { noteTooLate, tooLateAt } from './deadlines.ts';
 import { guardWithin } from './guard.ts';
-import { noteTooLate, tooLateAt } from './hurry.ts';
 import { leavingNode } from './leaving.ts';
 import { awaitFinal } from './plan.ts';
 import { NOT_RESTORED, setPlan } from './plan-step.ts';

@@ -1,6 +1,6 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { atOnce } from '../../system/async/at-once.ts';
+import { atOnce } from '../../system/async/map-concurrent.ts';
 import { within } from '../../system/async/within.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { Manifest } from '../manifest.ts';

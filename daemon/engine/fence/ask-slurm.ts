@@ -1,4 +1,4 @@
-import { jobLookup } from '../../slurm/look.ts';
+import { jobLookup } from '../../slurm/query-job.ts';
 import { jobCommand, readJob } from '../../slurm/squeue.ts';
 import { backoff } from '../../system/async/backoff.ts';
 import { placeOf } from '../../system/node-phase.ts';

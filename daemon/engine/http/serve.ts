@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import { type HttpServer, httpServer } from '../../http/http-server.ts';
-import { listenAt, SocketError } from '../../http/socket-file.ts';
+import { listenAt, SocketError } from '../../http/unix-socket.ts';
 import type { Log } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { EngineConfig } from '../config/config.ts';

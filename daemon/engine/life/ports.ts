@@ -1,4 +1,4 @@
-import type { Lookup } from '../../slurm/look.ts';
+import type { Lookup } from '../../slurm/query-job.ts';
 import type { Clock, Log } from '../../system/ports.ts';
 import type { Store } from '../ports.ts';
 import type { Upkeep } from '../store/upkeep.ts';

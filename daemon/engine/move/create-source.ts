@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { slurmCommands } from '../../slurm/commands.ts';
 import { confCommand, readConf } from '../../slurm/conf.ts';
-import { Turns } from '../../system/async/turns.ts';
+import { Turns } from '../../system/async/mutex.ts';
 import { within } from '../../system/async/within.ts';
 import { Lanes } from '../../system/lanes.ts';
 import type { Millis } from '../../vocabulary/job.ts';

@@ -1,5 +1,5 @@
 import type { SlurmCommands } from '../../slurm/commands.ts';
-import type { Turns } from '../../system/async/turns.ts';
+import type { Turns } from '../../system/async/mutex.ts';
 import type { Archiver } from '../dump/archive.ts';
 import type { Dumper } from '../dump/dump.ts';
 import type { ReachOf } from '../dump/file-systems.ts';

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { atOnce } from '../../system/async/at-once.ts';
+import { atOnce } from '../../system/async/map-concurrent.ts';
 import { mayEnter } from '../job/enter.ts';
 import { type Process, readProcess } from '../job/process.ts';
 import type { Verdict } from '../ports.ts';

@@ -1,4 +1,4 @@
-import type { Look } from '../../slurm/look.ts';
+import type { Look } from '../../slurm/query-job.ts';
 import type { Lanes } from '../../system/lanes.ts';
 import type { EnginePorts } from '../ports.ts';
 import type { AsOwner } from './as-owner.ts';

@@ -1,6 +1,6 @@
 import { mkdir, open, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { atOnce } from '../../system/async/at-once.ts';
+import { atOnce } from '../../system/async/map-concurrent.ts';
 import { sumOf } from '../dump/copy-file.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Found } from '../ports.ts';

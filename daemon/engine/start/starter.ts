@@ -1,6 +1,6 @@
 import { slurmCommands } from '../../slurm/commands.ts';
-import { jobLooker } from '../../slurm/look.ts';
-import { Turns } from '../../system/async/turns.ts';
+import { jobLooker } from '../../slurm/query-job.ts';
+import { Turns } from '../../system/async/mutex.ts';
 import { Lanes } from '../../system/lanes.ts';
 import type { JobId, Millis } from '../../vocabulary/job.ts';
 import type { EnginePorts, Found, Starter, Verdict } from '../ports.ts';

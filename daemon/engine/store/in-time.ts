@@ -1,4 +1,4 @@
-import { AtMost } from '../../system/async/at-most.ts';
+import { AtMost } from '../../system/async/semaphore.ts';
 import type { Clock } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { Pending } from '../ports.ts';

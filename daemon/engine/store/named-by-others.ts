@@ -1,4 +1,4 @@
-import { atOnce } from '../../system/async/at-once.ts';
+import { atOnce } from '../../system/async/map-concurrent.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { Store } from '../ports.ts';
 import { readCheckpoint } from './checkpoint.ts';

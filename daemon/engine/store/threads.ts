@@ -1,4 +1,4 @@
-import { AtMost } from '../../system/async/at-most.ts';
+import { AtMost } from '../../system/async/semaphore.ts';
 
 /*
  * A call to a file system that hangs keeps one of Node's threads until it answers, and there are 32

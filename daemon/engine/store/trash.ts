@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { Turns } from '../../system/async/turns.ts';
+import { Turns } from '../../system/async/mutex.ts';
 import { removeAllIn, removeTree, rename, unlink } from './files.ts';
 import { ensureFolder } from './guard.ts';
 import { MANIFEST, TRASH } from './places.ts';

@@ -1,5 +1,5 @@
 import type { SlurmCommands } from '../../slurm/commands.ts';
-import type { Look } from '../../slurm/look.ts';
+import type { Look } from '../../slurm/query-job.ts';
 import type { Clock, CommandResult, Exec } from '../../system/ports.ts';
 import type { Outcome } from '../../vocabulary/outcome.ts';
 

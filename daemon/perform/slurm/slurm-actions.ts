@@ -1,4 +1,4 @@
-import { jobLookup } from '../../slurm/look.ts';
+import { jobLookup } from '../../slurm/query-job.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { SlurmActions } from '../ports.ts';
 import type { Acting } from './acting.ts';

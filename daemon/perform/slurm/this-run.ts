@@ -1,4 +1,4 @@
-import type { Look } from '../../slurm/look.ts';
+import type { Look } from '../../slurm/query-job.ts';
 import type { JobFacts, JobId } from '../../vocabulary/job.ts';
 import type { Outcome } from '../../vocabulary/outcome.ts';
 

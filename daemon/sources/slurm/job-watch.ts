@@ -1,5 +1,5 @@
 import { isJobId, type SlurmCommands } from '../../slurm/commands.ts';
-import type { Look } from '../../slurm/look.ts';
+import type { Look } from '../../slurm/query-job.ts';
 import type { JobLook } from '../../slurm/squeue.ts';
 import { type Background, inBackground } from '../../system/async/background.ts';
 import { backoff } from '../../system/async/backoff.ts';

@@ -2,7 +2,7 @@ import { readObject } from '../../http/body.ts';
 import { httpServer, type SocketCounters } from '../../http/http-server.ts';
 import { errorReply } from '../../http/reply.ts';
 import { findRoute } from '../../http/router.ts';
-import { listenAt } from '../../http/socket-file.ts';
+import { listenAt } from '../../http/unix-socket.ts';
 import type { Log } from '../../system/ports.ts';
 import type { SocketHandlers } from './handlers.ts';
 import { ROUTES } from './routes.ts';

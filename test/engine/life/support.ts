@@ -1,6 +1,6 @@
 import type { LifePorts } from '../../../daemon/engine/life/ports.ts';
 import { slurmCommands } from '../../../daemon/slurm/commands.ts';
-import { jobLooker, jobLookup } from '../../../daemon/slurm/look.ts';
+import { jobLooker, jobLookup } from '../../../daemon/slurm/query-job.ts';
 import { systemExec } from '../../../daemon/system/process/exec.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { type FakeSlurm, fakeSlurm } from '../../support/fake-slurm/fake-slurm.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { slurmActions } from '../../../daemon/perform/slurm/slurm-actions.ts';
 import { slurmCommands } from '../../../daemon/slurm/commands.ts';
-import { jobLooker } from '../../../daemon/slurm/look.ts';
+import { jobLooker } from '../../../daemon/slurm/query-job.ts';
 import { systemClock } from '../../../daemon/system/clock.ts';
 import { systemExec } from '../../../daemon/system/process/exec.ts';
 import { fakeSlurm } from '../../support/fake-slurm/fake-slurm.ts';

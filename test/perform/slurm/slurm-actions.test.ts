@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { slurmActions } from '../../../daemon/perform/slurm/slurm-actions.ts';
 import { slurmCommands } from '../../../daemon/slurm/commands.ts';
-import { jobLooker } from '../../../daemon/slurm/look.ts';
+import { jobLooker } from '../../../daemon/slurm/query-job.ts';
 import { systemClock } from '../../../daemon/system/clock.ts';
 import type { CommandResult, Exec } from '../../../daemon/system/ports.ts';
 import { systemExec } from '../../../daemon/system/process/exec.ts';

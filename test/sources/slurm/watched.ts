@@ -1,5 +1,5 @@
 import { slurmCommands } from '../../../daemon/slurm/commands.ts';
-import { jobLooker } from '../../../daemon/slurm/look.ts';
+import { jobLooker } from '../../../daemon/slurm/query-job.ts';
 import { type JobWatch, type JobWatchOptions, watchJobs } from '../../../daemon/sources/slurm/job-watch.ts';
 import {
   type NodeWatch,

@@ -4,9 +4,9 @@ import type { Millis } from '../../../vocabulary/job.ts';
 import { makeNotice } from '../notice.ts';
 import { looksLikeDate } from '../parse-date.ts';
 import { readDeadline } from './deadline.ts';
-import { type Look, NOTHING, problemOf, unreadable } from './look.ts';
 import { metadataClient } from './metadata-client.ts';
 import { poll } from './poll.ts';
+import { type Look, NOTHING, problemOf, unreadable } from './poll-result.ts';
 import { absence, type Provider } from './provider.ts';
 
 const SOURCE = 'alibaba/spot';

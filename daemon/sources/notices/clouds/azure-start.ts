@@ -1,6 +1,6 @@
 import type { Log } from '../../../system/ports.ts';
-import { problemOf } from './look.ts';
 import type { MetadataResult } from './metadata-client.ts';
+import { problemOf } from './poll-result.ts';
 
 const MOST_TRIES = 5;
 

@@ -3,10 +3,10 @@ import type { Clock } from '../../../system/ports.ts';
 import type { Millis } from '../../../vocabulary/job.ts';
 import type { NoticeSource, SourcePorts } from '../notice-source.ts';
 import { StartRequests } from './azure-start.ts';
-import { type Look, problemOf, unreadable } from './look.ts';
 import { type MetadataResult, metadataClient } from './metadata-client.ts';
 import { AZURE_SOURCE, readAzureEvents } from './parse-azure.ts';
 import { poll } from './poll.ts';
+import { type Look, problemOf, unreadable } from './poll-result.ts';
 import { absence, type Provider } from './provider.ts';
 
 const NAME = '/metadata/instance/compute/name?api-version=2021-02-01&format=text';

@@ -2,7 +2,7 @@ import { cleanText } from '../../../system/log/clean-text.ts';
 import type { EpochMs, Millis } from '../../../vocabulary/job.ts';
 import { parseDate } from '../parse-date.ts';
 import type { SourceHealth } from '../source-health.ts';
-import { onHostClock } from './look.ts';
+import { onHostClock } from './poll-result.ts';
 
 /**
  * The deadline in somebody's answer, on the host's clock. One that cannot be read is said in the log, and is none:

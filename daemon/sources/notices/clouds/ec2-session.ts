@@ -1,6 +1,6 @@
 import type { Millis } from '../../../vocabulary/job.ts';
-import { problemOf } from './look.ts';
 import type { MetadataClient, MetadataResult } from './metadata-client.ts';
+import { problemOf } from './poll-result.ts';
 
 /** Requests with the session token of IMDSv2. */
 export interface Ec2Session {

@@ -3,10 +3,10 @@ import type { Clock } from '../../../system/ports.ts';
 import type { Millis } from '../../../vocabulary/job.ts';
 import type { NoticeSource } from '../notice-source.ts';
 import { ec2Session } from './ec2-session.ts';
-import { type Look, NOTHING, problemOf } from './look.ts';
 import { metadataClient } from './metadata-client.ts';
 import { type Reading, readLifecycle, readRebalance, readScheduled, readSpot } from './parse-ec2.ts';
 import { poll } from './poll.ts';
+import { type Look, NOTHING, problemOf } from './poll-result.ts';
 import { absence, type Provider } from './provider.ts';
 
 /** A spot notice leaves 120 s, and is not to be overslept after an error. */

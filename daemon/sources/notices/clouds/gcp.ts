@@ -3,9 +3,9 @@ import type { Clock } from '../../../system/ports.ts';
 import type { Millis } from '../../../vocabulary/job.ts';
 import { makeNotice } from '../notice.ts';
 import type { NoticeSource, SourcePorts } from '../notice-source.ts';
-import { problemOf } from './look.ts';
 import { type MetadataClient, type MetadataResult, metadataClient } from './metadata-client.ts';
 import { retryPause } from './poll.ts';
+import { problemOf } from './poll-result.ts';
 import { absence, type Provider } from './provider.ts';
 
 /** One value of the metadata server that tells of an end. */

@@ -5,7 +5,7 @@ import { makeNotice } from '../notice.ts';
 import { isRecord, parseJson, textOf } from '../parse-fields.ts';
 import type { SourceHealth } from '../source-health.ts';
 import { readDeadline } from './deadline.ts';
-import { type Look, NOTHING, unreadable } from './look.ts';
+import { type Look, NOTHING, unreadable } from './poll-result.ts';
 
 /** What the reading of an answer needs beside its body. */
 export interface Reading {

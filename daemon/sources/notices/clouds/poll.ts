@@ -2,7 +2,7 @@ import { doubled } from '../../../system/async/backoff.ts';
 import type { Millis } from '../../../vocabulary/job.ts';
 import type { Notice } from '../../../vocabulary/notice.ts';
 import type { SourcePorts } from '../notice-source.ts';
-import type { Look } from './look.ts';
+import type { Look } from './poll-result.ts';
 
 export interface PollOptions {
   readonly source: string;

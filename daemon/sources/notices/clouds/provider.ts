@@ -1,7 +1,7 @@
 import type { NoticeProvider } from '../../../config/notices-config.ts';
 import type { NoticeSource } from '../notice-source.ts';
-import { problemOf } from './look.ts';
 import type { MetadataResult } from './metadata-client.ts';
+import { problemOf } from './poll-result.ts';
 
 /** One word of `notices.providers`: who it is, and what it says on how many ways. */
 export interface Provider {

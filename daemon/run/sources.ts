@@ -12,8 +12,8 @@ import type { DaemonEvent } from '../vocabulary/event.ts';
 import type { JobId } from '../vocabulary/job.ts';
 import type { State } from '../vocabulary/state.ts';
 import type { Core } from './core.ts';
-import { savedNotices } from './saved.ts';
-import { isUrgent } from './urgent.ts';
+import { isUrgent } from './is-urgent.ts';
+import { savedNotices } from './saved-notices.ts';
 
 /** The sources at work, made of one configuration: a reload ends them and starts others. */
 export interface Watching extends AsyncDisposable {

@@ -4,8 +4,8 @@ import type { Clock, Log } from '../system/ports.ts';
 import type { Core } from './core.ts';
 import { socketHandlers } from './handlers.ts';
 import { metricsText } from './metrics.ts';
+import type { Watching } from './sources.ts';
 import { nodesView, noticesView, ownDrainView, statusLine } from './views.ts';
-import type { Watching } from './watching.ts';
 
 export interface FrontPorts {
   readonly core: Core;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { AtMost } from '../../../daemon/system/async/at-most.ts';
+import { AtMost } from '../../../daemon/system/async/semaphore.ts';
 
 test('so many at a time, the next as soon as any has ended, however it ended', async () => {
   const two = new AtMost(2);

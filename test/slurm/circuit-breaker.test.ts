@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { Look } from '../../daemon/slurm/look.ts';
-import { sparingLook } from '../../daemon/slurm/sparing-look.ts';
+import { sparingLook } from '../../daemon/slurm/circuit-breaker.ts';
+import type { Look } from '../../daemon/slurm/query-job.ts';
 import type { JobLook } from '../../daemon/slurm/squeue.ts';
 import { ManualClock } from '../support/clock.ts';
 

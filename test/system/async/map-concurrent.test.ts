@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { atOnce } from '../../../daemon/system/async/at-once.ts';
+import { atOnce } from '../../../daemon/system/async/map-concurrent.ts';
 
 const turn = () => new Promise(setImmediate);
 

@@ -13,7 +13,7 @@ import {
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { SocketBusyError, SocketError } from '../../daemon/http/socket-file.ts';
+import { SocketBusyError, SocketError } from '../../daemon/http/unix-socket.ts';
 import { listen } from '../../daemon/sources/socket/listen.ts';
 import { ask, type Fixture, serve, tempDir } from '../sources/socket/support.ts';
 

@@ -2,7 +2,7 @@ import { backoff } from '../system/async/backoff.ts';
 import type { Clock } from '../system/ports.ts';
 import type { EpochMs, Millis } from '../vocabulary/job.ts';
 import type { Unavailable } from './commands.ts';
-import type { Look } from './look.ts';
+import type { Look } from './query-job.ts';
 
 /** A slurmctld that has left every look without an answer for so long is taken to hang. */
 const SILENT: Millis = 2_000;
