@@ -1,6 +1,6 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { atOnce } from '../../system/async/map-concurrent.ts';
+import { mapConcurrent } from '../../system/async/map-concurrent.ts';
 import { within } from '../../system/async/within.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { Manifest } from '../manifest.ts';
@@ -82,8 +82,8 @@ async function store(
   };
   const files = [...targets.keys()];
   // Many small files are a matter of waiting, few large ones one of a CPU.
-  await atOnce(AT_ONCE, files.filter(isSmall), bring);
-  await atOnce(
+  await mapConcurrent(AT_ONCE, files.filter(isSmall), bring);
+  await mapConcurrent(
     1,
     files.filter((file) => !isSmall(file)),
     bring,

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { slurmCommands } from '../../slurm/commands.ts';
 import { confCommand, readConf } from '../../slurm/conf.ts';
-import { Turns } from '../../system/async/mutex.ts';
+import { Mutex } from '../../system/async/mutex.ts';
 import { within } from '../../system/async/within.ts';
 import { Lanes } from '../../system/lanes.ts';
 import type { Millis } from '../../vocabulary/job.ts';
@@ -59,7 +59,7 @@ export function createSource(ports: EnginePorts, parts: SourceParts): Source {
       machine: () => readMachine(proc),
     },
     freezer: createFreezer({ clock, proc, signal }),
-    compressing: new Turns(),
+    compressing: new Mutex(),
     async reachOf() {
       const mounts = parseMounts(await readFile(join(proc, 'self/mountinfo'), 'utf8'));
       const late = `the file system of ${config.dir} does not answer`;

@@ -1,5 +1,5 @@
 import type { SlurmCommands } from '../../slurm/commands.ts';
-import type { Turns } from '../../system/async/mutex.ts';
+import type { Mutex } from '../../system/async/mutex.ts';
 import type { Archiver } from '../dump/archive.ts';
 import type { Dumper } from '../dump/dump.ts';
 import type { ReachOf } from '../dump/file-systems.ts';
@@ -19,7 +19,7 @@ export interface Source extends EnginePorts {
   readonly publisher: Publisher;
   readonly freezer: Freezer;
   /** Heartbeats are compressed one at a time: the CPUs are the jobs'. */
-  readonly compressing: Turns;
+  readonly compressing: Mutex;
   /** Read anew for every dump: file systems come and go. */
   readonly reachOf: () => Promise<ReachOf>;
   readonly proc: string;

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { atOnce } from '../../system/async/map-concurrent.ts';
+import { mapConcurrent } from '../../system/async/map-concurrent.ts';
 import { mayEnter } from '../job/enter.ts';
 import { type Process, readProcess } from '../job/process.ts';
 import type { Verdict } from '../ports.ts';
@@ -117,7 +117,7 @@ async function processesOf(proc: string, pids: readonly number[]): Promise<Proce
 /** The children of all of a process's threads: each has its own. Not all of /proc is read for them, on a node that is full. */
 async function childrenOf(proc: string, pid: number): Promise<number[]> {
   const folder = join(proc, String(pid), 'task');
-  const lists = await atOnce(AT_ONCE, await readdir(folder).catch(() => []), (thread) =>
+  const lists = await mapConcurrent(AT_ONCE, await readdir(folder).catch(() => []), (thread) =>
     readFile(join(folder, thread, 'children'), 'latin1'),
   );
   return lists.flatMap((list) => list.split(/\s+/).filter(Boolean).map(Number));

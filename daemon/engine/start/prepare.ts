@@ -1,6 +1,6 @@
 import { mkdir, open, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { atOnce } from '../../system/async/map-concurrent.ts';
+import { mapConcurrent } from '../../system/async/map-concurrent.ts';
 import { sumOf } from '../dump/copy-file.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Found } from '../ports.ts';
@@ -83,7 +83,7 @@ async function unpackImages({ images }: Manifest, from: string, places: Places):
 
 /** CRIU reads what is there, so that it is read once before. */
 async function wrongImage({ images }: Manifest, from: string): Promise<string | null> {
-  const wrong = await atOnce(AT_ONCE, images, async (image) => {
+  const wrong = await mapConcurrent(AT_ONCE, images, async (image) => {
     const why = await wrongFile(join(from, image.name), image);
     return why === null ? null : `its image ${image.name} ${why}`;
   });

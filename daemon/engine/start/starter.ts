@@ -1,6 +1,6 @@
 import { slurmCommands } from '../../slurm/commands.ts';
 import { jobLooker } from '../../slurm/query-job.ts';
-import { Turns } from '../../system/async/mutex.ts';
+import { Mutex } from '../../system/async/mutex.ts';
 import { Lanes } from '../../system/lanes.ts';
 import type { JobId, Millis } from '../../vocabulary/job.ts';
 import type { EnginePorts, Found, Starter, Verdict } from '../ports.ts';
@@ -46,7 +46,7 @@ export function createStarter(ports: EnginePorts, stands: Partial<Parts> = {}): 
   const anew = anewMarks(parts);
   const runs = new Map<JobId, StartedRun>();
   const read = new WeakMap<StartedRun, Found>();
-  const turns = new Map<JobId, Turns>();
+  const turns = new Map<JobId, Mutex>();
 
   /** What an engine before this one left: the plugin may still come for it. */
   const recovered = parts.runs.readAll().then(
@@ -61,7 +61,7 @@ export function createStarter(ports: EnginePorts, stands: Partial<Parts> = {}): 
 
   async function inTurn<T>(jobId: JobId, body: () => Promise<T>): Promise<T> {
     await recovered;
-    const turn = turns.get(jobId) ?? new Turns();
+    const turn = turns.get(jobId) ?? new Mutex();
     turns.set(jobId, turn);
     return turn.with(body);
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { atOnce } from '../../system/async/map-concurrent.ts';
+import { mapConcurrent } from '../../system/async/map-concurrent.ts';
 import { chmod, lstat, readEntries, rename, unlink } from './files.ts';
 import { mustBeMine } from './guard.ts';
 import { StoreError } from './store-error.ts';
@@ -61,16 +61,20 @@ function sync(path: string): Promise<void> {
 export async function settleTree(path: string): Promise<ReadonlyMap<string, number>> {
   const below = await readEntries(path, { recursive: true });
   const bytes = new Map<string, number>();
-  await atOnce(AT_ONCE, [path, ...below.map((entry) => join(entry.parentPath, entry.name))], async (each) => {
-    const there = await lstat(each);
-    mustBeMine(there, each);
-    const isFolder = there.isDirectory();
-    if (!isFolder && (!there.isFile() || there.nlink > 1))
-      throw new StoreError(`${each} is not a plain file: not published`);
-    const mode = isFolder ? 0o700 : 0o600;
-    if ((there.mode & 0o777) !== mode) await chmod(each, mode);
-    await sync(each);
-    if (!isFolder) bytes.set(each, there.size);
-  });
+  await mapConcurrent(
+    AT_ONCE,
+    [path, ...below.map((entry) => join(entry.parentPath, entry.name))],
+    async (each) => {
+      const there = await lstat(each);
+      mustBeMine(there, each);
+      const isFolder = there.isDirectory();
+      if (!isFolder && (!there.isFile() || there.nlink > 1))
+        throw new StoreError(`${each} is not a plain file: not published`);
+      const mode = isFolder ? 0o700 : 0o600;
+      if ((there.mode & 0o777) !== mode) await chmod(each, mode);
+      await sync(each);
+      if (!isFolder) bytes.set(each, there.size);
+    },
+  );
   return bytes;
 }

@@ -1,4 +1,4 @@
-import { AtMost } from '../../system/async/semaphore.ts';
+import { Semaphore } from '../../system/async/semaphore.ts';
 import type { Clock } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { Pending } from '../ports.ts';
@@ -23,13 +23,13 @@ const AT_ONCE = 4;
 export function inTime(store: EngineStore, clock: Clock, dir: string): EngineStore {
   const answers = answersOf(dir);
   const within = withinOf(clock, answers);
-  const [looks, tidying] = [new AtMost(AT_ONCE), new AtMost(AT_ONCE)];
+  const [looks, tidying] = [new Semaphore(AT_ONCE), new Semaphore(AT_ONCE)];
   const soon =
     <Args extends unknown[], T>(method: (...args: Args) => Promise<T>) =>
     (...args: Args) =>
       within(ANSWER_MS, () => method(...args));
   const patient =
-    <Args extends unknown[], T>(few: AtMost, method: (...args: Args) => Promise<T>) =>
+    <Args extends unknown[], T>(few: Semaphore, method: (...args: Args) => Promise<T>) =>
     (...args: Args) =>
       few.with(() => within(PATIENCE_MS, () => method(...args)), answers.ending());
   const { upkeep } = store;

@@ -1,4 +1,4 @@
-import { atOnce } from '../../system/async/map-concurrent.ts';
+import { mapConcurrent } from '../../system/async/map-concurrent.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { Store } from '../ports.ts';
 import { readCheckpoint } from './checkpoint.ts';
@@ -37,7 +37,7 @@ export function createNamedByOthers(store: StoreContext): Store['namedByOthers']
     await attempt('cannot search', places.cluster, async () => {
       const others = (await jobsIn(places)).filter((other) => other !== jobId);
       const nearest = others.sort((a, b) => Math.abs(a - jobId) - Math.abs(b - jobId)).slice(0, MOST_JOBS);
-      await atOnce(AT_ONCE, nearest, async (other) => {
+      await mapConcurrent(AT_ONCE, nearest, async (other) => {
         const ids = (await namesIn(places.job(other))).filter(isActionId);
         for (const actionId of ids)
           for (const name of await namesOf(other, actionId)) if (wanted.has(name)) found.add(name);

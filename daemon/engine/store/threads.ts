@@ -1,4 +1,4 @@
-import { AtMost } from '../../system/async/semaphore.ts';
+import { Semaphore } from '../../system/async/semaphore.ts';
 
 /*
  * A call to a file system that hangs keeps one of Node's threads until it answers, and there are 32
@@ -6,9 +6,9 @@ import { AtMost } from '../../system/async/semaphore.ts';
  * share what is asked of the store at a time, and what hangs there keeps half of them: 12, and 4 that flush. A job is
  * frozen, thawed and fenced without any.
  */
-const CALLS = new AtMost(12);
+const CALLS = new Semaphore(12);
 /** Of those: files that are written for long. Each may keep a second thread, which flushes it. */
-const LONG = new AtMost(4);
+const LONG = new Semaphore(4);
 
 /**
  * Waits for its turn at the store, in the order of coming. `body` has one call under way at a time, and takes no turn of

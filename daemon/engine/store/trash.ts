@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { Turns } from '../../system/async/mutex.ts';
+import { Mutex } from '../../system/async/mutex.ts';
 import { removeAllIn, removeTree, rename, unlink } from './files.ts';
 import { ensureFolder } from './guard.ts';
 import { MANIFEST, TRASH } from './places.ts';
@@ -19,7 +19,7 @@ export interface Trash {
 
 /** `ensureNode` makes this node's own folder in the store, and returns its path. */
 export function createTrash(ensureNode: () => Promise<string>): Trash {
-  const turns = new Turns();
+  const turns = new Mutex();
 
   async function putAside(path: string): Promise<string> {
     const trash = join(await ensureNode(), TRASH);

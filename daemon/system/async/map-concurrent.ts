@@ -1,8 +1,8 @@
 /**
- * Does something to each item, so many at a time, in their order; resolves to the results in that order. After a
- * rejection nothing more is begun, and it rejects with the first one once what was under way has ended.
+ * Calls `body` for each item, at most `most` at a time, and resolves to the results in the order of the items. After
+ * a rejection it starts no more, waits for what is running, and rejects with the first error.
  */
-export async function atOnce<Item, Result>(
+export async function mapConcurrent<Item, Result>(
   most: number,
   items: readonly Item[],
   body: (item: Item) => Promise<Result>,

@@ -1,5 +1,5 @@
-/** One at a time, in the order in which they came. */
-export class Turns {
+/** Runs bodies one at a time, in the order in which they came. */
+export class Mutex {
   #last: Promise<unknown> = Promise.resolve();
 
   async with<T>(body: () => Promise<T>): Promise<T> {

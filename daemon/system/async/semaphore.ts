@@ -1,5 +1,5 @@
-/** So many at a time, the others in the order in which they came. */
-export class AtMost {
+/** Runs at most `count` bodies at a time; the others wait in the order in which they came. */
+export class Semaphore {
   #free: number;
   readonly #waiting: (() => void)[] = [];
 
@@ -7,7 +7,7 @@ export class AtMost {
     this.#free = count;
   }
 
-  /** Rejects with the signal's reason where that comes before its turn; what has begun is not broken off. */
+  /** Rejects with the signal's reason if it aborts before the body starts. A body that runs is not interrupted. */
   async with<T>(body: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
     if (this.#free > 0) this.#free--;

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { AtMost } from '../../../daemon/system/async/semaphore.ts';
+import { Semaphore } from '../../../daemon/system/async/semaphore.ts';
 
 test('so many at a time, the next as soon as any has ended, however it ended', async () => {
-  const two = new AtMost(2);
+  const two = new Semaphore(2);
   const begun: string[] = [];
   const ends = new Map<string, PromiseWithResolvers<string>>();
   const run = (name: string) =>
@@ -26,7 +26,7 @@ test('so many at a time, the next as soon as any has ended, however it ended', a
 });
 
 test('who does not want to wait any more leaves the queue, and the others have their turns', async () => {
-  const one = new AtMost(1);
+  const one = new Semaphore(1);
   const { promise, resolve } = Promise.withResolvers<void>();
   const first = one.with(() => promise);
   const stop = new AbortController();
@@ -36,7 +36,7 @@ test('who does not want to wait any more leaves the queue, and the others have t
   stop.abort(new Error('too late'));
   await expect(second).rejects.toThrow('too late');
   // Nor does it begin where it would not have to wait.
-  await expect(new AtMost(1).with(async () => void begun.push('fourth'), stop.signal)).rejects.toThrow();
+  await expect(new Semaphore(1).with(async () => void begun.push('fourth'), stop.signal)).rejects.toThrow();
   resolve();
   await Promise.all([first, third]);
   expect(begun).toEqual(['third']);
