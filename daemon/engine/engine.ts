@@ -4,7 +4,7 @@
  * goes on without it, and the next process finds what it left.
  */
 import { slurmCommands } from '../slurm/commands.ts';
-import { jobLooker, jobLookup } from '../slurm/query-job.ts';
+import { jobLookup, jobQuery } from '../slurm/query-job.ts';
 import type { Life as ProcessLife } from '../system/lifecycle.ts';
 import { feedWatchdog, systemdNotify, watchdogUsec } from '../system/notify.ts';
 import type { Clock, Log } from '../system/ports.ts';
@@ -56,7 +56,7 @@ export async function runEngine(options: EngineOptions, { signal, resources }: P
   await checkpointer.recover();
 
   const progress = createProgress({ checkpointer, store });
-  const lookup = jobLookup(jobLooker(exec, slurmCommands(config.slurm.bin)));
+  const lookup = jobLookup(jobQuery(exec, slurmCommands(config.slurm.bin)));
   const life = resources.use(
     startLife({ store, lookup, node, clock, log, onRemoved: progress.lost }, signal),
   );

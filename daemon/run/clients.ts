@@ -4,9 +4,9 @@ import type { CounterSample } from '../perform/api/counters.ts';
 import { tokenSource } from '../perform/api/token.ts';
 import type { ActionsApi, SlurmActions } from '../perform/ports.ts';
 import { slurmActions } from '../perform/slurm/slurm-actions.ts';
-import { sparingLook } from '../slurm/circuit-breaker.ts';
+import { circuitBreaker } from '../slurm/circuit-breaker.ts';
 import { type SlurmCommands, slurmCommands } from '../slurm/commands.ts';
-import { jobLooker, type Look } from '../slurm/query-job.ts';
+import { jobQuery, type QueryJob } from '../slurm/query-job.ts';
 import { placeOf } from '../system/node-phase.ts';
 import type { Clock, Exec, Log } from '../system/ports.ts';
 import type { CommandCounter } from '../system/process/command-counters.ts';
@@ -25,7 +25,7 @@ export interface ReachPorts {
 interface Way {
   readonly exec: WatchedExec;
   readonly commands: SlurmCommands;
-  readonly look: Look;
+  readonly look: QueryJob;
   readonly slurm: SlurmActions;
   readonly api: ApiClient;
 }
@@ -66,7 +66,7 @@ export class Reach {
     return this.#way.commands;
   }
 
-  get look(): Look {
+  get look(): QueryJob {
     return this.#way.look;
   }
 
@@ -93,7 +93,7 @@ export class Reach {
 function wayOf(config: Config, { clock, log, env, state }: ReachPorts): Way {
   const exec = watchForMissing(systemExec({ slurmConf: config.slurm.conf }), { clock, log });
   const commands = slurmCommands(config.slurm.bin);
-  const look = sparingLook(jobLooker(exec, commands), clock, placeOf(config.slurm.node));
+  const look = circuitBreaker(jobQuery(exec, commands), clock, placeOf(config.slurm.node));
   const slurm = slurmActions({ clock, exec, slurm: commands, look }, (jobId) => {
     const facts = state().jobs.get(jobId)?.facts;
     return facts ? { uid: facts.uid, name: facts.name } : null;

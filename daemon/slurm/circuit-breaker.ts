@@ -2,7 +2,7 @@ import { backoff } from '../system/async/backoff.ts';
 import type { Clock } from '../system/ports.ts';
 import type { EpochMs, Millis } from '../vocabulary/job.ts';
 import type { Unavailable } from './commands.ts';
-import type { Look } from './query-job.ts';
+import type { QueryJob } from './query-job.ts';
 
 /** A slurmctld that has left every look without an answer for so long is taken to hang. */
 const SILENT: Millis = 2_000;
@@ -16,7 +16,7 @@ const LONGEST_PAUSE: Millis = 30_000;
  * patient gets the whole time of a command: a slurmctld that is slow, but answers, is asked as before. `place`
  * in `[0, 1)` is the node's own (`phase.ts`).
  */
-export function sparingLook(look: Look, clock: Clock, place: number): Look {
+export function circuitBreaker(look: QueryJob, clock: Clock, place: number): QueryJob {
   let underWay = new Set<AbortController>();
   /** Since when there were looks under way, and none was answered. */
   let silentSince: EpochMs = 0;

@@ -1,12 +1,12 @@
 import type { Exec } from '../system/ports.ts';
 import type { JobFacts, JobId } from '../vocabulary/job.ts';
 import { isJobId, type SlurmCommands } from './commands.ts';
-import { type JobLook, jobCommand, readJob } from './squeue.ts';
+import { type JobAnswer, jobCommand, readJob } from './squeue.ts';
 
 /** Asks Slurm for one job, now. Looks wait for one another; no answer is kept. */
-export type Look = (jobId: JobId, signal?: AbortSignal) => Promise<JobLook>;
+export type QueryJob = (jobId: JobId, signal?: AbortSignal) => Promise<JobAnswer>;
 
-export function jobLooker(exec: Exec, slurm: SlurmCommands): Look {
+export function jobQuery(exec: Exec, slurm: SlurmCommands): QueryJob {
   return async (jobId, signal) => {
     if (!isJobId(jobId)) return { type: 'absent' };
     return readJob(await exec.run(jobCommand(slurm, jobId), signal), slurm.mark, jobId);
@@ -19,7 +19,7 @@ export type Lookup = (
   signal?: AbortSignal,
 ) => Promise<JobFacts | 'absent' | { unavailable: string }>;
 
-export function jobLookup(look: Look): Lookup {
+export function jobLookup(look: QueryJob): Lookup {
   return async (jobId, signal) => {
     const seen = await look(jobId, signal);
     if (seen.type === 'job') return seen.facts;

@@ -5,7 +5,7 @@ import { expandHostlist } from './hostlist.ts';
 import { formatOf, type Mark, splitRows } from './rows.ts';
 
 /** States by node name; a name that Slurm does not know is not in the map. */
-export type NodesLook =
+export type NodesAnswer =
   | { readonly type: 'nodes'; readonly nodes: ReadonlyMap<string, NodeFacts> }
   | Unavailable;
 
@@ -34,7 +34,7 @@ const base = (slurm: SlurmCommands) => ({ file: slurm.path('sinfo'), timeoutMs: 
  * What sinfo says of the `wanted` nodes. A name that is unknown to Slurm is no error of sinfo's (exit 0, with no
  * row or one of another name), so only rows of wanted names count. Nodes in the same state share a row.
  */
-export function readNodes(result: CommandResult, mark: Mark, wanted: Iterable<string>): NodesLook {
+export function readNodes(result: CommandResult, mark: Mark, wanted: Iterable<string>): NodesAnswer {
   if (!result.ok) return failed(result);
   const rows = splitRows(result.stdout, mark, FIELDS.length);
   if (!rows) return garbage("sinfo's answer is not made of whole rows");

@@ -13,7 +13,7 @@ export interface JobBrief {
   readonly hetJobId: JobId | null;
 }
 
-export type AllLook = { readonly type: 'jobs'; readonly jobs: readonly JobBrief[] } | Unavailable;
+export type JobListAnswer = { readonly type: 'jobs'; readonly jobs: readonly JobBrief[] } | Unavailable;
 
 const FIELDS = ['JobID', 'RestartCnt', 'State', 'HetJobID', 'BatchHost'] as const;
 
@@ -30,7 +30,7 @@ export function allCommand(slurm: SlurmCommands, node: string): Command {
   };
 }
 
-export function readAll(result: CommandResult, mark: Mark): AllLook {
+export function readAll(result: CommandResult, mark: Mark): JobListAnswer {
   if (!result.ok) return failed(result);
   const rows = splitRows(result.stdout, mark, FIELDS.length);
   if (!rows) return garbage("squeue's answer is not made of whole rows");

@@ -5,7 +5,7 @@ import { JOB_FIELDS, type JobRow, readJobRow } from './job-row.ts';
 import { formatOf, type Mark, splitRows } from './rows.ts';
 
 /** Slurm's word on one job. */
-export type JobLook =
+export type JobAnswer =
   | {
       readonly type: 'job';
       readonly facts: JobFacts;
@@ -36,7 +36,7 @@ export function jobCommand(slurm: SlurmCommands, jobId: JobId): Command {
 }
 
 /** Only slurmctld's own word is an absence; silence, a timeout or nonsense never is. */
-export function readJob(result: CommandResult, mark: Mark, jobId: JobId): JobLook {
+export function readJob(result: CommandResult, mark: Mark, jobId: JobId): JobAnswer {
   if (result.ok) return parseJob(result.stdout, mark, jobId);
   const absent = result.why === 'exit' && /Invalid job id specified/.test(result.stderr);
   return absent ? { type: 'absent' } : failed(result);
@@ -47,12 +47,12 @@ export function readJob(result: CommandResult, mark: Mark, jobId: JobId): JobLoo
  * array when ID is the array's, in any order. The job itself is the row with its own id; where only its array's
  * other tasks are left, it is absent.
  */
-export function parseJob(stdout: Buffer, mark: Mark, jobId: JobId): JobLook {
+export function parseJob(stdout: Buffer, mark: Mark, jobId: JobId): JobAnswer {
   return readJobRows(splitRows(stdout, mark, JOB_FIELDS.length), jobId);
 }
 
 /** As `parseJob`, of rows that begin with `JOB_FIELDS`; null for an answer that is not made of whole rows. */
-export function readJobRows(texts: readonly (readonly string[])[] | null, jobId: JobId): JobLook {
+export function readJobRows(texts: readonly (readonly string[])[] | null, jobId: JobId): JobAnswer {
   if (!texts) return garbage(`squeue's answer on job ${jobId} is not made of whole rows`);
   const rows: JobRow[] = [];
   for (const text of texts) {
@@ -68,7 +68,7 @@ export function readJobRows(texts: readonly (readonly string[])[] | null, jobId:
   return rows.length > 0 ? { type: 'absent' } : garbage(`squeue has no row for job ${jobId}`);
 }
 
-function factsOf(own: JobRow, rows: readonly JobRow[]): JobLook {
+function factsOf(own: JobRow, rows: readonly JobRow[]): JobAnswer {
   const { arrayJobId, arrayTask, ...facts } = own;
   const others = rows
     .filter((row) => row !== own && row.hetJobId === own.jobId)

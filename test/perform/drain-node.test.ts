@@ -3,7 +3,7 @@ import { createOutbox } from '../../daemon/perform/outbox.ts';
 import { perform } from '../../daemon/perform/perform.ts';
 import { slurmActions } from '../../daemon/perform/slurm/slurm-actions.ts';
 import { slurmCommands } from '../../daemon/slurm/commands.ts';
-import { jobLooker } from '../../daemon/slurm/query-job.ts';
+import { jobQuery } from '../../daemon/slurm/query-job.ts';
 import type { CommandResult, Exec } from '../../daemon/system/ports.ts';
 import { systemExec } from '../../daemon/system/process/exec.ts';
 import type { Effect, NodeEffect } from '../../daemon/vocabulary/effect.ts';
@@ -48,7 +48,7 @@ function rig({
     ports: {
       ...ports,
       clock,
-      slurm: slurmActions({ clock, exec, slurm, look: jobLooker(exec, slurm) }, () => null),
+      slurm: slurmActions({ clock, exec, slurm, look: jobQuery(exec, slurm) }, () => null),
     },
     slept,
     events,

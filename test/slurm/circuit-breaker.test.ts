@@ -1,24 +1,24 @@
 import { beforeEach, expect, test } from 'vitest';
-import { sparingLook } from '../../daemon/slurm/circuit-breaker.ts';
-import type { Look } from '../../daemon/slurm/query-job.ts';
-import type { JobLook } from '../../daemon/slurm/squeue.ts';
+import { circuitBreaker } from '../../daemon/slurm/circuit-breaker.ts';
+import type { QueryJob } from '../../daemon/slurm/query-job.ts';
+import type { JobAnswer } from '../../daemon/slurm/squeue.ts';
 import { ManualClock } from '../support/clock.ts';
 
-const ANSWER: JobLook = { type: 'absent' };
+const ANSWER: JobAnswer = { type: 'absent' };
 const AWAY = { type: 'unavailable', message: 'Unable to contact slurm controller', garbage: false } as const;
 
 let clock: ManualClock;
 /** Jobs that Slurm was asked about, and what answers the newest question about each. */
 let asked: number[];
-let answer: (jobId: number, seen: JobLook) => void;
-let look: Look;
+let answer: (jobId: number, seen: JobAnswer) => void;
+let look: QueryJob;
 
 beforeEach(() => {
   clock = new ManualClock();
   asked = [];
-  const open = new Map<number, (seen: JobLook) => void>();
+  const open = new Map<number, (seen: JobAnswer) => void>();
   answer = (jobId, seen) => open.get(jobId)?.(seen);
-  look = sparingLook(
+  look = circuitBreaker(
     (jobId, signal) => {
       asked.push(jobId);
       return new Promise((resolve) => {
@@ -132,7 +132,7 @@ test('a failure at once keeps nobody waiting', async () => {
 test('garbage is an answer: what it is worth, each caller sees', async () => {
   const seen = look(1);
   clock.advance(5_000);
-  const garbage: JobLook = { type: 'unavailable', message: 'no rows', garbage: true };
+  const garbage: JobAnswer = { type: 'unavailable', message: 'no rows', garbage: true };
   answer(1, garbage);
   expect(await seen).toBe(garbage);
   void look(2);

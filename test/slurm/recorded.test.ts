@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { actOutcome } from '../../daemon/perform/slurm/acting.ts';
 import { readConf } from '../../daemon/slurm/conf.ts';
 import { readNodes } from '../../daemon/slurm/sinfo.ts';
-import { type JobLook, readJob } from '../../daemon/slurm/squeue.ts';
+import { type JobAnswer, readJob } from '../../daemon/slurm/squeue.ts';
 import { readAll } from '../../daemon/slurm/squeue-all.ts';
 import { readUsersJobs } from '../../daemon/slurm/users-jobs.ts';
 import type { JobFacts } from '../../daemon/vocabulary/job.ts';
@@ -15,7 +15,7 @@ const SPOOF = 'x\n1\x1f1\x1fN/A\x1fN/A\x1f0\x1fRUNNING\x1f0\x1f1\x1f';
 describe.each(RELEASES)('Slurm %s', (release) => {
   const { cases, mark } = recording(release);
   const result = (name: string) => resultOf(cases[name]!);
-  const look = (name: string): JobLook => readJob(result(`job-${name}`), mark, cases[`job-${name}`]!.jobId);
+  const look = (name: string): JobAnswer => readJob(result(`job-${name}`), mark, cases[`job-${name}`]!.jobId);
   const facts = (name: string): JobFacts => {
     const seen = look(name);
     if (seen.type !== 'job') throw new Error(`${name}: ${JSON.stringify(seen)}`);

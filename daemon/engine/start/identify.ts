@@ -1,4 +1,4 @@
-import type { JobLook } from '../../slurm/squeue.ts';
+import type { JobAnswer } from '../../slurm/squeue.ts';
 import { doubled } from '../../system/async/backoff.ts';
 import type { JobFacts, JobId, Millis } from '../../vocabulary/job.ts';
 import type { Order } from '../manifest.ts';
@@ -60,7 +60,7 @@ export async function identify(
 }
 
 /** A slurmctld that has just started a job answers; with six looks one that hangs is tried for a minute. */
-async function lookUp({ look, clock, signal }: Parts, jobId: JobId, most: number): Promise<JobLook> {
+async function lookUp({ look, clock, signal }: Parts, jobId: JobId, most: number): Promise<JobAnswer> {
   for (let looks = 1; ; looks++) {
     const seen = await look(jobId, signal);
     if (seen.type !== 'unavailable') return seen;

@@ -1,4 +1,4 @@
-import type { Look } from '../../slurm/query-job.ts';
+import type { QueryJob } from '../../slurm/query-job.ts';
 import type { Lanes } from '../../system/lanes.ts';
 import type { EnginePorts } from '../ports.ts';
 import type { AsOwner } from './as-owner.ts';
@@ -9,7 +9,7 @@ import type { RunStore } from './run-store.ts';
 
 /** What the parts of the starter are made with. */
 export interface Parts extends EnginePorts {
-  readonly look: Look;
+  readonly look: QueryJob;
   readonly responds: Responds;
   readonly lanes: Lanes;
   readonly asOwner: AsOwner;

@@ -1,5 +1,5 @@
 import { slurmCommands } from '../../slurm/commands.ts';
-import { jobLooker } from '../../slurm/query-job.ts';
+import { jobQuery } from '../../slurm/query-job.ts';
 import { Mutex } from '../../system/async/mutex.ts';
 import { Lanes } from '../../system/lanes.ts';
 import type { JobId, Millis } from '../../vocabulary/job.ts';
@@ -35,7 +35,7 @@ export function createStarter(ports: EnginePorts, stands: Partial<Parts> = {}): 
   const parts: Parts = {
     ...ports,
     lanes,
-    look: jobLooker(exec, slurmCommands(config.slurm.bin)),
+    look: jobQuery(exec, slurmCommands(config.slurm.bin)),
     ...ownerHelpers(asOwner(exec, lanes, config.asOwner), config.asOwner, signal),
     identify: identifier(exec, lanes, config.helper),
     responds: respondsBy(exec, config.slurm.bin),

@@ -1,5 +1,5 @@
 import type { SlurmCommands } from '../../slurm/commands.ts';
-import type { Look } from '../../slurm/query-job.ts';
+import type { QueryJob } from '../../slurm/query-job.ts';
 import type { Clock, CommandResult, Exec } from '../../system/ports.ts';
 import type { Outcome } from '../../vocabulary/outcome.ts';
 
@@ -8,7 +8,7 @@ export interface Acting {
   readonly clock: Clock;
   readonly exec: Exec;
   readonly slurm: SlurmCommands;
-  readonly look: Look;
+  readonly look: QueryJob;
 }
 
 /** slurmctld's own refusals (`slurm_strerror`), which do not change by asking again. */

@@ -1,4 +1,4 @@
-import type { Look } from '../../slurm/query-job.ts';
+import type { QueryJob } from '../../slurm/query-job.ts';
 import type { JobFacts, JobId } from '../../vocabulary/job.ts';
 import type { Outcome } from '../../vocabulary/outcome.ts';
 
@@ -15,7 +15,7 @@ export type ThisRun =
   | Extract<Outcome, { type: 'stale' | 'unavailable' }>;
 
 /** Looks whether `run` is what Slurm has under this job id now. Job ids come back: the restart count decides. */
-export async function lookForRun(look: Look, run: Run, signal?: AbortSignal): Promise<ThisRun> {
+export async function lookForRun(look: QueryJob, run: Run, signal?: AbortSignal): Promise<ThisRun> {
   const seen = await look(run.jobId, signal);
   if (seen.type === 'unavailable') return { type: 'unavailable', message: seen.message };
   if (seen.type === 'absent') return seen;

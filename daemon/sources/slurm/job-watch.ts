@@ -1,6 +1,6 @@
 import { isJobId, type SlurmCommands } from '../../slurm/commands.ts';
-import type { Look } from '../../slurm/query-job.ts';
-import type { JobLook } from '../../slurm/squeue.ts';
+import type { QueryJob } from '../../slurm/query-job.ts';
+import type { JobAnswer } from '../../slurm/squeue.ts';
 import { type Background, inBackground } from '../../system/async/background.ts';
 import { backoff } from '../../system/async/backoff.ts';
 import { firstBeat, nextBeat, placeOf } from '../../system/node-phase.ts';
@@ -21,7 +21,7 @@ export interface JobWatchOptions {
   readonly emit: (event: DaemonEvent) => void;
   readonly signal: AbortSignal;
   readonly slurm: SlurmCommands;
-  readonly look: Look;
+  readonly look: QueryJob;
   readonly node: string;
   readonly spoolDir: string;
   /** How often the sockets are read (no RPC). */
@@ -123,7 +123,7 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
     if (strangers.delete(jobId) && strangers.size === 0) acquainted.resolve();
   }
 
-  function settle(jobId: JobId, seen: Exclude<JobLook, { type: 'unavailable' }>, now: EpochMs): void {
+  function settle(jobId: JobId, seen: Exclude<JobAnswer, { type: 'unavailable' }>, now: EpochMs): void {
     if (seen.type === 'absent') {
       agenda.settled(jobId);
       foreign.delete(jobId);

@@ -1,5 +1,5 @@
 import type { SlurmCommands } from '../../slurm/commands.ts';
-import { allNodesCommand, isDoubtful, type NodesLook, nodeCommand, readNodes } from '../../slurm/sinfo.ts';
+import { allNodesCommand, isDoubtful, type NodesAnswer, nodeCommand, readNodes } from '../../slurm/sinfo.ts';
 import { type Background, inBackground } from '../../system/async/background.ts';
 import { doubled } from '../../system/async/backoff.ts';
 import { firstBeat, nextBeat, sleepUnlessUrgent } from '../../system/node-phase.ts';
@@ -66,7 +66,7 @@ export function watchNodes(options: NodeWatchOptions): NodeWatch {
   }
 
   /** False when Slurm did not answer: the rest of this round is not asked for. */
-  function take(look: NodesLook, wanted: readonly string[]): boolean {
+  function take(look: NodesAnswer, wanted: readonly string[]): boolean {
     if (look.type === 'unavailable') {
       health.failed(look);
       return false;

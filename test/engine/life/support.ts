@@ -1,6 +1,6 @@
 import type { LifePorts } from '../../../daemon/engine/life/ports.ts';
 import { slurmCommands } from '../../../daemon/slurm/commands.ts';
-import { jobLooker, jobLookup } from '../../../daemon/slurm/query-job.ts';
+import { jobLookup, jobQuery } from '../../../daemon/slurm/query-job.ts';
 import { systemExec } from '../../../daemon/system/process/exec.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { type FakeSlurm, fakeSlurm } from '../../support/fake-slurm/fake-slurm.ts';
@@ -24,7 +24,7 @@ export async function lifeScene(): Promise<LifeScene> {
   // The files of the store have the machine's times.
   const clock = new ManualClock(Date.now());
   const stop = new AbortController();
-  const lookup = jobLookup(jobLooker(systemExec(), slurmCommands(slurm.bin)));
+  const lookup = jobLookup(jobQuery(systemExec(), slurmCommands(slurm.bin)));
   return {
     it,
     slurm,

@@ -7,7 +7,7 @@ import type { Manifest } from '../../../daemon/engine/manifest.ts';
 import type { Starter } from '../../../daemon/engine/ports.ts';
 import type { Parts } from '../../../daemon/engine/start/parts.ts';
 import { createStarter } from '../../../daemon/engine/start/starter.ts';
-import type { JobLook } from '../../../daemon/slurm/squeue.ts';
+import type { JobAnswer } from '../../../daemon/slurm/squeue.ts';
 import { systemExec } from '../../../daemon/system/process/exec.ts';
 import type { JobFacts } from '../../../daemon/vocabulary/job.ts';
 import { ManualClock } from '../../support/clock.ts';
@@ -30,7 +30,7 @@ export class Scene implements Disposable {
   readonly clock = new ManualClock();
   #stop = new AbortController();
   /** What Slurm answers, the last one again and again. */
-  slurm: JobLook[];
+  slurm: JobAnswer[];
   looks = 0;
   /** Names of sockets in the checkpoints that are made from now on. */
   sockets: string[] = [];
@@ -48,7 +48,7 @@ export class Scene implements Disposable {
   }
 
   /** Slurm's word on job 7, once requeued unless `facts` say otherwise. */
-  job(facts: Partial<JobFacts> = {}): JobLook {
+  job(facts: Partial<JobFacts> = {}): JobAnswer {
     const job = { jobId: 7, restarts: 1, uid: OWNER.uid, user: 'ann', state: 'RUNNING', nodes: ['n2'] };
     const rest = { batchHost: 'n2', partition: 'main', account: '', qos: '', name: 'train', cpus: 1 };
     const times = { startAt: 1_800_000_200_000, submitAt: 1_800_000_190_000, requeue: true, hetJobId: null };
@@ -108,7 +108,7 @@ export class Scene implements Disposable {
       log: { level: 'info' },
     };
     const { store, clock, log } = this;
-    const look = async (): Promise<JobLook> => this.slurm[Math.min(this.looks++, this.slurm.length - 1)]!;
+    const look = async (): Promise<JobAnswer> => this.slurm[Math.min(this.looks++, this.slurm.length - 1)]!;
     const ports = { config, store, exec: systemExec(), clock, log, signal: this.#stop.signal };
     const responds = async (node: string) => !this.silent.has(node);
     return createStarter(ports, { look, identify, responds, ...stands });

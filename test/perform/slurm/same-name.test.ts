@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { slurmActions } from '../../../daemon/perform/slurm/slurm-actions.ts';
 import { slurmCommands } from '../../../daemon/slurm/commands.ts';
-import { jobLooker } from '../../../daemon/slurm/query-job.ts';
+import { jobQuery } from '../../../daemon/slurm/query-job.ts';
 import { systemClock } from '../../../daemon/system/clock.ts';
 import { systemExec } from '../../../daemon/system/process/exec.ts';
 import { fakeSlurm } from '../../support/fake-slurm/fake-slurm.ts';
@@ -16,7 +16,7 @@ test.each(['RUNNING', 'SUSPENDED'])(
     const exec = systemExec();
     const slurm = slurmCommands(fake.bin, 5_000);
     const { lookForRestored } = slurmActions(
-      { clock: systemClock(), exec, slurm, look: jobLooker(exec, slurm) },
+      { clock: systemClock(), exec, slurm, look: jobQuery(exec, slurm) },
       () => null,
     );
     const look = () =>

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { slurmActions } from '../../../daemon/perform/slurm/slurm-actions.ts';
 import { slurmCommands } from '../../../daemon/slurm/commands.ts';
-import { jobLooker } from '../../../daemon/slurm/query-job.ts';
+import { jobQuery } from '../../../daemon/slurm/query-job.ts';
 import { systemClock } from '../../../daemon/system/clock.ts';
 import type { CommandResult, Exec } from '../../../daemon/system/ports.ts';
 import { systemExec } from '../../../daemon/system/process/exec.ts';
@@ -31,7 +31,7 @@ function actions(between: () => Promise<void> = async () => {}) {
     },
   };
   const slurm = slurmCommands(fake.bin, 5_000);
-  return slurmActions({ clock: systemClock(), exec, slurm, look: jobLooker(exec, slurm) }, () => owner);
+  return slurmActions({ clock: systemClock(), exec, slurm, look: jobQuery(exec, slurm) }, () => owner);
 }
 
 test('sets Requeue once, and gives it back', async () => {

@@ -1,5 +1,5 @@
 import { slurmCommands } from '../../../daemon/slurm/commands.ts';
-import { jobLooker } from '../../../daemon/slurm/query-job.ts';
+import { jobQuery } from '../../../daemon/slurm/query-job.ts';
 import { type JobWatch, type JobWatchOptions, watchJobs } from '../../../daemon/sources/slurm/job-watch.ts';
 import {
   type NodeWatch,
@@ -49,7 +49,7 @@ export async function world(): Promise<World> {
       resources.use(
         watchJobs({
           ...common,
-          look: jobLooker(exec, slurm),
+          look: jobQuery(exec, slurm),
           spoolDir: fake.spool,
           rescanMs: MINUTE,
           reconcileMs: 30 * MINUTE,

@@ -6,7 +6,7 @@ import { looksLikeDate } from '../parse-date.ts';
 import { readDeadline } from './deadline.ts';
 import { metadataClient } from './metadata-client.ts';
 import { poll } from './poll.ts';
-import { type Look, NOTHING, problemOf, unreadable } from './poll-result.ts';
+import { NOTHING, type PollResult, problemOf, unreadable } from './poll-result.ts';
 import { absence, type Provider } from './provider.ts';
 
 const SOURCE = 'alibaba/spot';
@@ -25,7 +25,7 @@ export function alibaba(config: NoticesConfig['alibaba'], clock: Clock): Provide
       {
         name: SOURCE,
         watch: (ports, signal) => {
-          const look = async (): Promise<Look> => {
+          const look = async (): Promise<PollResult> => {
             ports.health.asked();
             const result = await get(TERMINATION_TIME, signal);
             if (result.type === 'answer' && result.status === 404) return NOTHING;

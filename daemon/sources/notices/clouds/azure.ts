@@ -6,7 +6,7 @@ import { StartRequests } from './azure-start.ts';
 import { type MetadataResult, metadataClient } from './metadata-client.ts';
 import { AZURE_SOURCE, readAzureEvents } from './parse-azure.ts';
 import { poll } from './poll.ts';
-import { type Look, problemOf, unreadable } from './poll-result.ts';
+import { type PollResult, problemOf, unreadable } from './poll-result.ts';
 import { absence, type Provider } from './provider.ts';
 
 const NAME = '/metadata/instance/compute/name?api-version=2021-02-01&format=text';
@@ -31,7 +31,7 @@ export function azure(config: NoticesConfig['azure'], clock: Clock): Provider {
     return result;
   }
 
-  async function look({ health, log }: SourcePorts, signal: AbortSignal): Promise<Look> {
+  async function look({ health, log }: SourcePorts, signal: AbortSignal): Promise<PollResult> {
     if (vmName === null) {
       health.asked();
       const result = await askName(signal);

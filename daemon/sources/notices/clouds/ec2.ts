@@ -6,7 +6,7 @@ import { ec2Session } from './ec2-session.ts';
 import { metadataClient } from './metadata-client.ts';
 import { type Reading, readLifecycle, readRebalance, readScheduled, readSpot } from './parse-ec2.ts';
 import { poll } from './poll.ts';
-import { type Look, NOTHING, problemOf } from './poll-result.ts';
+import { NOTHING, type PollResult, problemOf } from './poll-result.ts';
 import { absence, type Provider } from './provider.ts';
 
 /** A spot notice leaves 120 s, and is not to be overslept after an error. */
@@ -24,13 +24,13 @@ export function ec2(config: NoticesConfig['ec2'], clock: Clock): Provider {
     name: string,
     path: string,
     [everyMs, longestPauseMs]: readonly [Millis, Millis],
-    read: (body: string, reading: Reading) => Look,
+    read: (body: string, reading: Reading) => PollResult,
   ): NoticeSource {
     return {
       name,
       watch: (ports, signal) => {
         const { health } = ports;
-        const look = async (): Promise<Look> => {
+        const look = async (): Promise<PollResult> => {
           const result = await session.get(`/latest/meta-data/${path}`, () => health.asked(), signal);
           if (result.type === 'answer' && result.status === 404) return NOTHING;
           if (result.type === 'failure' || result.status !== 200)

@@ -5,7 +5,7 @@ import { makeNotice } from '../notice.ts';
 import { isRecord, parseJson, textOf } from '../parse-fields.ts';
 import type { SourceHealth } from '../source-health.ts';
 import { readDeadline } from './deadline.ts';
-import { type Look, NOTHING, unreadable } from './poll-result.ts';
+import { NOTHING, type PollResult, unreadable } from './poll-result.ts';
 
 /** What the reading of an answer needs beside its body. */
 export interface Reading {
@@ -17,7 +17,7 @@ export interface Reading {
 const ACTIONS = new Set(['terminate', 'stop', 'hibernate']);
 
 /** `{"action":"terminate","time":"2026-09-18T08:22:00Z"}` of `spot/instance-action`. */
-export function readSpot(body: string, { hostAhead, health }: Reading): Look {
+export function readSpot(body: string, { hostAhead, health }: Reading): PollResult {
   const data = parseJson(body);
   const action = isRecord(data) ? textOf(data['action']) : null;
   if (!isRecord(data) || action === null || !ACTIONS.has(action)) {
@@ -33,7 +33,7 @@ export function readSpot(body: string, { hostAhead, health }: Reading): Look {
 }
 
 /** `{"noticeTime":"…Z"}` of `events/recommendations/rebalance`: the time that it was given, not one that it ends. */
-export function readRebalance(body: string): Look {
+export function readRebalance(body: string): PollResult {
   const data = parseJson(body);
   const given = isRecord(data) ? textOf(data['noticeTime']) : null;
   if (given === null || given === '') return unreadable('the rebalance recommendation has no noticeTime');
@@ -43,7 +43,7 @@ export function readRebalance(body: string): Look {
 }
 
 /** `InService`, `Terminated`, or another of Auto Scaling's states, of `autoscaling/target-lifecycle-state`. */
-export function readLifecycle(body: string): Look {
+export function readLifecycle(body: string): PollResult {
   const state = textOf(body);
   // Among them `Warmed:Terminated`: nothing runs in a warm pool.
   if (state === null || !/^[A-Z][A-Za-z]+(?::[A-Z][A-Za-z]+)*$/.test(state)) {
@@ -68,7 +68,7 @@ const STATES = new Set(['active', 'completed', 'canceled']);
  * The list of `events/maintenance/scheduled`. An event is a termination from `lead` before its start; until then, which
  * may be weeks, it is worth one checkpoint, and jobs that run may well be over by then.
  */
-export function readScheduled(body: string, lead: Millis, reading: Reading): Look {
+export function readScheduled(body: string, lead: Millis, reading: Reading): PollResult {
   const list = parseJson(body);
   if (!Array.isArray(list)) return unreadable('the scheduled events are no list');
   let doubt: string | null = null;

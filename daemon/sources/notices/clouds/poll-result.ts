@@ -5,15 +5,15 @@ import type { SourceHealth } from '../source-health.ts';
 import type { MetadataResult } from './metadata-client.ts';
 
 /** What one look at a source came to. */
-export type Look =
+export type PollResult =
   /** `doubt`: a part of the answer cannot be read, so that what is missing in it is not taken for withdrawn. */
   | { readonly ok: true; readonly standing: readonly Notice[]; readonly doubt?: string | null }
   /** `expected`: no error, for this is how the source starts. */
   | { readonly ok: false; readonly problem: string; readonly expected?: boolean };
 
-export const NOTHING: Look = { ok: true, standing: [] };
+export const NOTHING: PollResult = { ok: true, standing: [] };
 
-export function unreadable(what: string): Look {
+export function unreadable(what: string): PollResult {
   return { ok: false, problem: what };
 }
 

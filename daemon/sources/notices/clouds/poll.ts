@@ -2,7 +2,7 @@ import { doubled } from '../../../system/async/backoff.ts';
 import type { Millis } from '../../../vocabulary/job.ts';
 import type { Notice } from '../../../vocabulary/notice.ts';
 import type { SourcePorts } from '../notice-source.ts';
-import type { Look } from './poll-result.ts';
+import type { PollResult } from './poll-result.ts';
 
 export interface PollOptions {
   readonly source: string;
@@ -17,7 +17,7 @@ const FIRST_RETRY: Millis = 2_000;
 /** Looks again and again, and says what stands; runs until the signal, and rejects with its reason. */
 export async function poll(
   options: PollOptions,
-  look: (signal: AbortSignal) => Promise<Look>,
+  look: (signal: AbortSignal) => Promise<PollResult>,
   ports: SourcePorts,
   signal: AbortSignal,
 ): Promise<never> {
