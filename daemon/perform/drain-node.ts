@@ -75,14 +75,15 @@ async function untilItShows(
   let taken = 0;
   for (let attempt = 0; ; attempt++) {
     if (p.recall.aborted && !acted && aim.recallable(null)) return { type: 'recalled' };
-    const facts = await ports.slurm.lookNode(p.effect.node, p.signal);
+    const answer = await ports.slurm.queryNode(p.effect.node, p.signal);
     p.signal.throwIfAborted();
-    if (facts === 'absent')
+    if (answer.type === 'absent')
       return { type: 'refused', status: 0, message: `Slurm knows no node ${p.effect.node}` };
     let problem: string | null = null;
-    if ('unavailable' in facts) {
-      problem = facts.unavailable;
+    if (answer.type === 'unavailable') {
+      problem = answer.message;
     } else {
+      const { facts } = answer;
       const verdict = aim.verdict(facts);
       if (verdict !== null) return verdict;
       if (p.recall.aborted && aim.recallable(facts)) return { type: 'recalled' };

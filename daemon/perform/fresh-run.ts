@@ -16,18 +16,19 @@ export async function staleRun(
   signal: AbortSignal,
   withinMs: Millis | null,
 ): Promise<Extract<Outcome, { type: 'stale' }> | null> {
-  const look = await ports.slurm.lookup(run.jobId, signal, withinMs);
+  const answer = await ports.slurm.queryJob(run.jobId, signal, withinMs);
   const at = ports.clock.now();
-  if (look === 'absent') {
+  if (answer.type === 'absent') {
     ports.emit({ type: 'job-absent', at, jobId: run.jobId });
     return { type: 'stale', state: 'ABSENT', message: `Slurm knows no job ${run.jobId}` };
   }
-  if ('unavailable' in look) return null;
-  ports.emit({ type: 'job', at, facts: look });
-  if (look.restarts === run.restarts && states.includes(look.state)) return null;
+  if (answer.type === 'unavailable') return null;
+  const { facts } = answer;
+  ports.emit({ type: 'job', at, facts });
+  if (facts.restarts === run.restarts && states.includes(facts.state)) return null;
   const message =
-    look.restarts === run.restarts
-      ? `job ${run.jobId} is ${look.state}`
-      : `job ${run.jobId} is at run ${look.restarts} now, ${look.state}`;
-  return { type: 'stale', state: look.state, message };
+    facts.restarts === run.restarts
+      ? `job ${run.jobId} is ${facts.state}`
+      : `job ${run.jobId} is at run ${facts.restarts} now, ${facts.state}`;
+  return { type: 'stale', state: facts.state, message };
 }

@@ -1,3 +1,5 @@
+import type { NodeAnswer } from '../slurm/sinfo.ts';
+import type { JobAnswer } from '../slurm/squeue.ts';
 import type { Clock, Log } from '../system/ports.ts';
 import type { Effect } from '../vocabulary/effect.ts';
 import type { DaemonEvent } from '../vocabulary/event.ts';
@@ -5,12 +7,10 @@ import type {
   CheckpointKind,
   CheckpointReason,
   EpochMs,
-  JobFacts,
   JobId,
   Millis,
   RestoreReason,
 } from '../vocabulary/job.ts';
-import type { NodeFacts } from '../vocabulary/node.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
 
 /** The API of the seeds, as `api/` speaks it. */
@@ -46,12 +46,6 @@ export type RestoreAttempt =
   /** It may have been acted on. */
   | { readonly type: 'ambiguous'; readonly message: string };
 
-/** Slurm's word on one job, just now. */
-export type JobLookup = JobFacts | 'absent' | { readonly unavailable: string };
-
-/** Slurm's word on one node, just now. */
-export type NodeLookup = NodeFacts | 'absent' | { readonly unavailable: string };
-
 /** Whether a restore whose answer never came has happened all the same. */
 export type RestoredLook =
   | { readonly type: 'happened'; readonly message: string }
@@ -60,8 +54,8 @@ export type RestoredLook =
 
 /** The few things that the daemon asks of Slurm, or does to it. */
 export interface SlurmActions {
-  /** `withinMs` is what is waited at most, behind others included; null for as long as a command may take. */
-  lookup(jobId: JobId, signal: AbortSignal, withinMs: Millis | null): Promise<JobLookup>;
+  /** `withinMs` bounds the wait, the queue included; null for as long as a command may take. */
+  queryJob(jobId: JobId, signal: AbortSignal, withinMs: Millis | null): Promise<JobAnswer>;
   setRequeue(
     jobId: JobId,
     restarts: number,
@@ -70,7 +64,7 @@ export interface SlurmActions {
     withinMs: Millis | null,
   ): Promise<Outcome>;
   endRun(jobId: JobId, restarts: number, signal: AbortSignal): Promise<Outcome>;
-  lookNode(node: string, signal: AbortSignal): Promise<NodeLookup>;
+  queryNode(node: string, signal: AbortSignal): Promise<NodeAnswer>;
   /** One `scontrol update`: `done` says that slurmctld took it. */
   drainNode(node: string, reason: string, signal: AbortSignal): Promise<Outcome>;
   undrainNode(node: string, signal: AbortSignal): Promise<Outcome>;

@@ -4,35 +4,42 @@ import type { Clock, Log } from '../system/ports.ts';
 import type { Core } from './core.ts';
 import { socketHandlers } from './handlers.ts';
 import { metricsText } from './metrics.ts';
-import type { Watching } from './sources.ts';
+import type { RunningSources } from './sources.ts';
 import { nodesView, noticesView, ownDrainView, statusLine } from './views.ts';
 
-export interface FrontPorts {
+export interface AdminApiPorts {
   readonly core: Core;
   readonly clock: Clock;
   readonly log: Log;
   readonly version: string;
   /** The configuration and the sources of this moment: both change with a reload. */
   readonly config: () => Config;
-  readonly watching: () => Watching | null;
+  readonly sources: () => RunningSources | null;
 }
 
-/** What people and probes see of the daemon. */
-export interface Front {
+/** The socket for administrators, hooks and probes, and the line for systemd. */
+export interface AdminApi {
   /** One line for `systemctl status`. */
   statusLine(): string;
   readonly socket: SocketServer;
 }
 
 /** Opens the socket. Throws SocketBusyError when another daemon serves it. */
-export async function openFront({ core, clock, log, version, config, watching }: FrontPorts): Promise<Front> {
+export async function openAdminApi({
+  core,
+  clock,
+  log,
+  version,
+  config,
+  sources,
+}: AdminApiPorts): Promise<AdminApi> {
   const { loop, outbox } = core;
 
   const slurmAway = () => {
-    const health = watching()?.health();
+    const health = sources()?.health();
     return (health?.nodes.awaySince ?? health?.jobs?.awaySince ?? null) !== null;
   };
-  const missing = () => core.reach.missing();
+  const missing = () => core.clients.missing();
   const problems = () => [
     ...(loop.journalFailing ? ['the journal cannot be written'] : []),
     ...missing().map((file) => `${file} is missing: see slurm.bin`),
@@ -46,7 +53,7 @@ export async function openFront({ core, clock, log, version, config, watching }:
     handlers: socketHandlers({
       ...core,
       clock,
-      hint: (jobId) => watching()?.hint(jobId),
+      hint: (jobId) => sources()?.hint(jobId),
       status: () => ({
         version,
         node: config().slurm.node,
@@ -65,13 +72,13 @@ export async function openFront({ core, clock, log, version, config, watching }:
           state: loop.state,
           notes: core.notes,
           effectsUnderWay: outbox.underWay().length,
-          ...core.reach.counters(),
+          ...core.clients.counters(),
           socket: socket.counters,
           journalFailing: loop.journalFailing,
           slurmAway: slurmAway(),
           turns: loop.turns,
-          sources: watching()?.notices() ?? [],
-          providers: watching()?.providers() ?? [],
+          sources: sources()?.notices() ?? [],
+          providers: sources()?.providers() ?? [],
         }),
       healthy: () => ({
         ok: !loop.journalFailing && missing().length === 0,

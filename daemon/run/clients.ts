@@ -14,87 +14,79 @@ import { systemExec } from '../system/process/exec.ts';
 import type { State } from '../vocabulary/state.ts';
 import { type WatchedExec, watchForMissing } from './missing-programs.ts';
 
-export interface ReachPorts {
+export interface ClientPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly state: () => State;
 }
 
-/** What reaches out of the daemon, made of one configuration. */
-interface Way {
+/** The clients of one configuration. */
+interface Made {
   readonly exec: WatchedExec;
   readonly commands: SlurmCommands;
-  readonly look: QueryJob;
+  readonly queryJob: QueryJob;
   readonly slurm: SlurmActions;
   readonly api: ApiClient;
 }
 
 /**
- * The daemon's ways out: commands, Slurm and the API. `replace` makes them anew of another configuration; what is
- * under way on the old ones comes to its end there, and every new call takes the new ones.
+ * The clients of Slurm and of the API, and what runs commands. `replace` makes them again from another configuration:
+ * calls that are under way end on the old clients, and every new call takes the new ones. So nobody should keep `api`
+ * or `slurm` beyond one call; `exec` is one object for good.
  */
-export class Reach {
-  readonly api: ActionsApi;
-  readonly slurm: SlurmActions;
+export class Clients {
   readonly exec: Exec;
-  readonly #ports: ReachPorts;
-  #way: Way;
+  readonly #ports: ClientPorts;
+  #made: Made;
 
-  constructor(config: Config, ports: ReachPorts) {
+  constructor(config: Config, ports: ClientPorts) {
     this.#ports = ports;
-    this.#way = wayOf(config, ports);
-    this.exec = { run: (command, signal) => this.#way.exec.run(command, signal) };
-    this.api = {
-      checkpoint: (ask, signal) => this.#way.api.checkpoint(ask, signal),
-      awaitReady: (ask, signal) => this.#way.api.awaitReady(ask, signal),
-      restoreOnce: (ask, signal) => this.#way.api.restoreOnce(ask, signal),
-    };
-    this.slurm = {
-      lookup: (jobId, signal, withinMs) => this.#way.slurm.lookup(jobId, signal, withinMs),
-      setRequeue: (jobId, restarts, requeue, signal, withinMs) =>
-        this.#way.slurm.setRequeue(jobId, restarts, requeue, signal, withinMs),
-      endRun: (jobId, restarts, signal) => this.#way.slurm.endRun(jobId, restarts, signal),
-      lookNode: (node, signal) => this.#way.slurm.lookNode(node, signal),
-      drainNode: (node, reason, signal) => this.#way.slurm.drainNode(node, reason, signal),
-      undrainNode: (node, signal) => this.#way.slurm.undrainNode(node, signal),
-      lookForRestored: (run, signal) => this.#way.slurm.lookForRestored(run, signal),
-    };
+    this.#made = makeClients(config, ports);
+    this.exec = { run: (command, signal) => this.#made.exec.run(command, signal) };
+  }
+
+  get api(): ActionsApi {
+    return this.#made.api;
+  }
+
+  get slurm(): SlurmActions {
+    return this.#made.slurm;
   }
 
   get commands(): SlurmCommands {
-    return this.#way.commands;
+    return this.#made.commands;
   }
 
-  get look(): QueryJob {
-    return this.#way.look;
+  get queryJob(): QueryJob {
+    return this.#made.queryJob;
   }
 
-  /** Slurm's programs that are not there. */
+  /** Slurm's programs that are missing. */
   missing(): readonly string[] {
-    return this.#way.exec.missing();
+    return this.#made.exec.missing();
   }
 
   /** Since the newest configuration was loaded. */
   counters(): { commands: ReadonlyMap<string, Readonly<CommandCounter>>; api: readonly CounterSample[] } {
-    return { commands: this.#way.exec.counters(), api: this.#way.api.counters() };
+    return { commands: this.#made.exec.counters(), api: this.#made.api.counters() };
   }
 
   replace(config: Config): void {
     // The old client is not closed: its idle connections end by themselves, the others with their calls.
-    this.#way = wayOf(config, this.#ports);
+    this.#made = makeClients(config, this.#ports);
   }
 
   close(): Promise<void> {
-    return this.#way.api.close();
+    return this.#made.api.close();
   }
 }
 
-function wayOf(config: Config, { clock, log, env, state }: ReachPorts): Way {
+function makeClients(config: Config, { clock, log, env, state }: ClientPorts): Made {
   const exec = watchForMissing(systemExec({ slurmConf: config.slurm.conf }), { clock, log });
   const commands = slurmCommands(config.slurm.bin);
-  const look = circuitBreaker(jobQuery(exec, commands), clock, placeOf(config.slurm.node));
-  const slurm = slurmActions({ clock, exec, slurm: commands, look }, (jobId) => {
+  const queryJob = circuitBreaker(jobQuery(exec, commands), clock, placeOf(config.slurm.node));
+  const slurm = slurmActions({ clock, exec, slurm: commands, look: queryJob }, (jobId) => {
     const facts = state().jobs.get(jobId)?.facts;
     return facts ? { uid: facts.uid, name: facts.name } : null;
   });
@@ -109,5 +101,5 @@ function wayOf(config: Config, { clock, log, env, state }: ReachPorts): Way {
     log,
     random: Math.random,
   });
-  return { exec, commands, look, slurm, api };
+  return { exec, commands, queryJob, slurm, api };
 }

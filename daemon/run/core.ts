@@ -9,7 +9,7 @@ import type { Note, NoteKind } from '../vocabulary/decision.ts';
 import type { EpochMs, Millis } from '../vocabulary/job.ts';
 import type { State } from '../vocabulary/state.ts';
 import { createAlarmClock } from './alarm-clock.ts';
-import { Reach } from './clients.ts';
+import { Clients } from './clients.ts';
 import { createLoop, type Loop } from './loop.ts';
 import { createRequests, type Requests } from './requests.ts';
 
@@ -20,7 +20,7 @@ export interface Core {
   readonly loop: Loop;
   readonly journal: Journal;
   readonly outbox: Outbox;
-  readonly reach: Reach;
+  readonly clients: Clients;
   readonly requests: Requests;
   /** How often each kind of note was made, since the process started. */
   readonly notes: ReadonlyMap<NoteKind, number>;
@@ -48,11 +48,16 @@ export function startCore(config: Config, { clock, log, env, signal, resources }
   const requests = createRequests();
   const notes = new Map<NoteKind, number>();
   const watchers = new Set<(state: State) => void>();
-  const reach = new Reach(config, { clock, log, env, state: () => loop.state });
-  resources.defer(() => reach.close());
+  const clients = new Clients(config, { clock, log, env, state: () => loop.state });
+  resources.defer(() => clients.close());
   const outbox = createOutbox({
-    api: reach.api,
-    slurm: reach.slurm,
+    // A reload makes other clients: each call takes the newest.
+    get api() {
+      return clients.api;
+    },
+    get slurm() {
+      return clients.slurm;
+    },
     clusterId: config.clusterId,
     clock,
     log,
@@ -83,7 +88,7 @@ export function startCore(config: Config, { clock, log, env, signal, resources }
   loop.handle({ type: 'started', at: clock.now() });
   const pruning = setInterval(() => prune(journal, log, clock.now()), PRUNE_EVERY_MS);
   resources.defer(() => clearInterval(pruning));
-  return { loop, journal, outbox, reach, requests, notes, watchers };
+  return { loop, journal, outbox, clients, requests, notes, watchers };
 }
 
 /** Without the mark a crash now could make this effect twice; without the effect a job could be lost. */

@@ -12,9 +12,9 @@ import type { SystemLog } from '../system/log/log.ts';
 import { feedWatchdog, type Notify, systemdNotify, watchdogUsec } from '../system/notify.ts';
 import type { Clock } from '../system/ports.ts';
 import type { Millis } from '../vocabulary/job.ts';
-import { openFront } from './admin-api.ts';
+import { openAdminApi } from './admin-api.ts';
 import { type Core, startCore } from './core.ts';
-import { startWatching, type Watching } from './sources.ts';
+import { type RunningSources, startSources } from './sources.ts';
 
 /** How old the line of `systemctl status` may be; the same line again costs nothing. */
 const STATUS_EVERY_MS: Millis = 10_000;
@@ -40,49 +40,49 @@ export async function runDaemon(ports: DaemonPorts, life: Life): Promise<void> {
   const { sources, env, log, clock, version } = ports;
   const { signal, resources } = life;
   let { config } = ports;
-  let watching: Watching | null = null;
+  let running: RunningSources | null = null;
   const failed = Promise.withResolvers<never>();
 
   const core = startCore(config, { clock, log, env, signal, resources });
-  const front = await openFront({
+  const adminApi = await openAdminApi({
     core,
     clock,
     log,
     version,
     config: () => config,
-    watching: () => watching,
+    sources: () => running,
   });
-  resources.use(front.socket);
-  const notify = systemdNotify({ exec: core.reach.exec, log, env });
+  resources.use(adminApi.socket);
+  const notify = systemdNotify({ exec: core.clients.exec, log, env });
 
-  function startSources(): void {
-    watching = startWatching(config, { core, clock, log, hostname: sources.hostname, signal });
-    watching.done.catch(failed.reject);
+  function watch(): void {
+    running = startSources(config, { core, clock, log, hostname: sources.hostname, signal });
+    running.done.catch(failed.reject);
   }
 
   async function reload(): Promise<void> {
     const next = readAgain(sources, log);
     if (next === null) return;
-    await watching?.[Symbol.asyncDispose]();
+    await running?.[Symbol.asyncDispose]();
     config = keepingWhatNeedsRestart(config, next, log);
     log.setLevel(config.log.level);
-    core.reach.replace(config);
+    core.clients.replace(config);
     core.loop.policy = policyOf(config);
     core.loop.handle({ type: 'started', at: clock.now() });
-    startSources();
+    watch();
     log.info({ file: sources.file }, 'the configuration was loaded again');
   }
 
   life.onReload(async () => {
     await notify.reloading();
     await reload();
-    await notify.ready(front.statusLine());
+    await notify.ready(adminApi.statusLine());
   });
-  resources.defer(() => watching?.[Symbol.asyncDispose]());
-  startSources();
+  resources.defer(() => running?.[Symbol.asyncDispose]());
+  watch();
   log.info({ version, node: config.slurm.node, api: config.api.url }, 'ckptd is up');
-  await notify.ready(front.statusLine());
-  const showing = setInterval(() => void notify.status(front.statusLine()), STATUS_EVERY_MS);
+  await notify.ready(adminApi.statusLine());
+  const showing = setInterval(() => void notify.status(adminApi.statusLine()), STATUS_EVERY_MS);
   resources.defer(() => clearInterval(showing));
   const fed = feedFromLoop(core, { notify, clock, log, env }, signal);
   const stopped = new Promise<void>((resolve) => {

@@ -16,7 +16,7 @@ import { isUrgent } from './is-urgent.ts';
 import { savedNotices } from './saved-notices.ts';
 
 /** The sources at work, made of one configuration: a reload ends them and starts others. */
-export interface Watching extends AsyncDisposable {
+export interface RunningSources extends AsyncDisposable {
   /** A hook told of this job. */
   hint(jobId: JobId): void;
   health(): { readonly nodes: HealthCounters; readonly jobs: HealthCounters | null };
@@ -27,8 +27,8 @@ export interface Watching extends AsyncDisposable {
   readonly done: Promise<unknown>;
 }
 
-export interface WatchingPorts {
-  readonly core: Pick<Core, 'loop' | 'reach' | 'watchers'>;
+export interface SourcesPorts {
+  readonly core: Pick<Core, 'loop' | 'clients' | 'watchers'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly hostname: string;
@@ -39,9 +39,9 @@ export interface WatchingPorts {
  * Starts all sources. Node states are watched at once; jobs as soon as slurmctld has told where slurmd keeps its
  * sockets, since nothing could be asked about them before that anyway.
  */
-export function startWatching(config: Config, ports: WatchingPorts): Watching {
+export function startSources(config: Config, ports: SourcesPorts): RunningSources {
   const { clock, log, hostname } = ports;
-  const { loop, reach } = ports.core;
+  const { loop, clients } = ports.core;
   const { node } = config.slurm;
   const own = new AbortController();
   const signal = AbortSignal.any([ports.signal, own.signal]);
@@ -64,11 +64,11 @@ export function startWatching(config: Config, ports: WatchingPorts): Watching {
 
   const schedules = watchSchedules({ clock, log, emit });
   schedules.set(cronLines(policyOf(config)));
-  const { commands: slurm, exec } = reach;
+  const { commands: slurm, exec } = clients;
   const shared = { exec, clock, log, emit, signal, slurm, node, urgent: urgent.signal };
   const nodes = watchNodes({ ...shared, pollMs: config.slurm.pollNode, nodes: () => nodesOf(loop.state) });
 
-  const notices = watchNotices(config.notices, { exec: reach.exec, clock, log, emit, node }, signal);
+  const notices = watchNotices(config.notices, { exec, clock, log, emit, node }, signal);
   void notices.heard.then(() => {
     if (signal.aborted) return;
     emit({ type: 'notices-heard', at: clock.now(), bootedAt: clock.now() - uptime() * 1000 });
@@ -91,10 +91,10 @@ export function startWatching(config: Config, ports: WatchingPorts): Watching {
   async function watchTheJobs(): Promise<void> {
     const names = { node, host: hostname.replace(/\..*/s, '') };
     const conf = await loadConf({
-      exec: reach.exec,
+      exec,
       clock,
       log,
-      slurm: reach.commands,
+      slurm,
       names,
       signal,
       urgent: urgent.signal,
@@ -102,7 +102,7 @@ export function startWatching(config: Config, ports: WatchingPorts): Watching {
     log.info({ version: conf.version, spool_dir: conf.spoolDir }, 'watching the jobs of this node');
     jobs = watchJobs({
       ...shared,
-      look: reach.look,
+      look: clients.queryJob,
       spoolDir: conf.spoolDir,
       rescanMs: config.slurm.rescanJobs,
       reconcileMs: config.slurm.reconcile,

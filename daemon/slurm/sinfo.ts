@@ -9,6 +9,13 @@ export type NodesAnswer =
   | { readonly type: 'nodes'; readonly nodes: ReadonlyMap<string, NodeFacts> }
   | Unavailable;
 
+/** Slurm's answer on one node. */
+export type NodeAnswer =
+  | { readonly type: 'node'; readonly facts: NodeFacts }
+  /** Slurm knows no such node. */
+  | { readonly type: 'absent' }
+  | Unavailable;
+
 const FIELDS = ['NodeList', 'StateComplete', 'Reason'] as const;
 
 /** One node, by single-record RPCs (NODE_INFO_SINGLE and PARTITION_INFO). */

@@ -57,9 +57,10 @@ function rig({
 
 const updates = async () => (await fake.calls('scontrol')).map((call) => call.slice(1));
 const nodeNow = async () => {
-  const look = await rig().ports.slurm.lookNode('n1', new AbortController().signal);
-  if (look === 'absent' || 'unavailable' in look) throw new Error('no node');
-  return [[look.base, ...look.flags].join('+'), look.reason];
+  const answer = await rig().ports.slurm.queryNode('n1', new AbortController().signal);
+  if (answer.type !== 'node') throw new Error('no node');
+  const { base, flags, reason } = answer.facts;
+  return [[base, ...flags].join('+'), reason];
 };
 
 describe('draining', () => {
@@ -250,11 +251,14 @@ test('what is done to the node is done in order, and not behind what is done to 
     slurm: {
       ...ports.slurm,
       setRequeue: () => new Promise(() => {}),
-      lookNode: async () => ({
-        node: 'n1',
-        base: 'MIXED',
-        flags: order.includes('drain') ? ['DRAIN'] : [],
-        reason: REASON,
+      queryNode: async () => ({
+        type: 'node',
+        facts: {
+          node: 'n1',
+          base: 'MIXED',
+          flags: order.includes('drain') ? ['DRAIN'] : [],
+          reason: REASON,
+        },
       }),
       drainNode: async () => {
         const outcome = await first.promise;

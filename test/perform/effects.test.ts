@@ -42,14 +42,17 @@ test('a checkpoint is asked for as its effect says, after a look at the run', as
 });
 
 test('heartbeats of known jobs go on while slurmctld is away', async () => {
-  const { ports } = scripted({ lookup: [{ unavailable: 'timeout' }], checkpoint: async () => ACCEPTED });
+  const { ports } = scripted({
+    queryJob: [{ type: 'unavailable', message: 'timeout', garbage: false }],
+    checkpoint: async () => ACCEPTED,
+  });
   expect(await perform(ports, performance(HEARTBEAT).p)).toEqual(ACCEPTED);
 });
 
 test.each(['SUSPENDED', 'COMPLETING', 'COMPLETED', 'CONFIGURING'])(
   'no checkpoint of a %s job',
   async (state) => {
-    const { ports } = scripted({ lookup: [running({ state })] });
+    const { ports } = scripted({ queryJob: [running({ state })] });
     expect(await perform(ports, performance(HEARTBEAT).p)).toMatchObject({ type: 'stale', state });
   },
 );
@@ -115,12 +118,12 @@ test('a guard, and each look before a restore with a deadline, says how long it 
   await perform(ports, performance({ ...GUARD, expiresAt: 9_000 }).p);
   expect(waits).toEqual([30_000, null, 1_000]);
   const looks: (number | null)[] = [];
-  const { lookup } = ports.slurm;
+  const { queryJob } = ports.slurm;
   const slurm: typeof ports.slurm = {
     ...ports.slurm,
-    lookup(jobId, signal, withinMs) {
+    queryJob(jobId, signal, withinMs) {
       looks.push(withinMs);
-      return lookup(jobId, signal, withinMs);
+      return queryJob(jobId, signal, withinMs);
     },
   };
   await perform({ ...ports, slurm }, performance({ ...RESTORE, reason: 'nodeTermination' }).p);

@@ -1,12 +1,12 @@
 import type {
   ActionsApi,
-  JobLookup,
   Performance,
   PerformPorts,
   RestoreAttempt,
   RestoredLook,
   SlurmActions,
 } from '../../daemon/perform/ports.ts';
+import type { JobAnswer } from '../../daemon/slurm/squeue.ts';
 import type { Effect } from '../../daemon/vocabulary/effect.ts';
 import type { DaemonEvent } from '../../daemon/vocabulary/event.ts';
 import type { JobFacts } from '../../daemon/vocabulary/job.ts';
@@ -38,16 +38,17 @@ export function running(fields: Partial<JobFacts> = {}): JobFacts {
 export function scripted(
   script: {
     restore?: readonly (RestoreAttempt | (() => Promise<RestoreAttempt>))[];
-    lookup?: readonly JobLookup[];
+    /** Facts stand for an answer with them. */
+    queryJob?: readonly (JobFacts | JobAnswer)[];
     look?: readonly RestoredLook[];
   } & Partial<Pick<ActionsApi, 'checkpoint' | 'awaitReady'>> &
-    Partial<Pick<SlurmActions, 'setRequeue' | 'endRun' | 'lookNode' | 'drainNode' | 'undrainNode'>>,
+    Partial<Pick<SlurmActions, 'setRequeue' | 'endRun' | 'queryNode' | 'drainNode' | 'undrainNode'>>,
 ) {
   const calls: string[] = [];
   const events: DaemonEvent[] = [];
   const slept: number[] = [];
   let now = 10_000;
-  const lookup = answers<JobLookup>(script.lookup ?? [running()]);
+  const job = answers<JobFacts | JobAnswer>(script.queryJob ?? [running()]);
   const look = answers<RestoredLook>(script.look ?? [{ type: 'not-yet' }]);
   const restore = answers(script.restore ?? [{ type: 'accepted' as const, actionId: 'new' }]);
   const never = () => Promise.reject(new Error('not expected in this test'));
@@ -63,9 +64,10 @@ export function scripted(
       },
     },
     slurm: {
-      async lookup() {
-        calls.push('lookup');
-        return lookup();
+      async queryJob() {
+        calls.push('query-job');
+        const answer = job();
+        return 'type' in answer ? answer : { type: 'job', facts: answer, target: `${answer.jobId}` };
       },
       async lookForRestored() {
         calls.push('look-for-restored');
@@ -73,7 +75,7 @@ export function scripted(
       },
       setRequeue: script.setRequeue ?? never,
       endRun: script.endRun ?? never,
-      lookNode: script.lookNode ?? never,
+      queryNode: script.queryNode ?? never,
       drainNode: script.drainNode ?? never,
       undrainNode: script.undrainNode ?? never,
     },

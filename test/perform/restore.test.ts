@@ -11,7 +11,7 @@ test('a restore is asked for once, after a look at the run, and marked as sent b
   const { ports, calls } = scripted({});
   const { p, marks } = performance(RESTORE);
   expect(await performRestore(ports, p)).toEqual({ type: 'restored', actionId: 'new' });
-  expect(calls).toEqual(['lookup', ASK]);
+  expect(calls).toEqual(['query-job', ASK]);
   expect(marks).toEqual([RESTORE.id]);
 });
 
@@ -19,16 +19,16 @@ test.each([
   ['is suspended', running({ state: 'SUSPENDED' }), 'SUSPENDED'],
   ['completes', running({ state: 'COMPLETING' }), 'COMPLETING'],
   ['was requeued', running({ restarts: 1, state: 'PENDING' }), 'PENDING'],
-  ['is gone', 'absent' as const, 'ABSENT'],
+  ['is gone', { type: 'absent' as const }, 'ABSENT'],
 ])('a run that %s is left alone, and the daemon learns of it', async (_, look, state) => {
-  const { ports, calls, events } = scripted({ lookup: [look] });
+  const { ports, calls, events } = scripted({ queryJob: [look] });
   expect(await performRestore(ports, performance(RESTORE).p)).toMatchObject({ type: 'stale', state });
-  expect(calls).toEqual(['lookup']);
+  expect(calls).toEqual(['query-job']);
   expect(events).toHaveLength(1);
 });
 
 test('a run that Slurm gave up because its node failed is restored', async () => {
-  const { ports } = scripted({ lookup: [running({ state: 'NODE_FAIL' })] });
+  const { ports } = scripted({ queryJob: [running({ state: 'NODE_FAIL' })] });
   expect(await performRestore(ports, performance(RESTORE).p)).toMatchObject({ type: 'restored' });
 });
 
@@ -77,7 +77,7 @@ test('while slurmctld cannot say whether it happened, it is not asked for again'
 test('what did not happen is asked for again after two looks some time apart', async () => {
   const { ports, calls, slept } = scripted({ restore: [AMBIGUOUS, ACCEPTED] });
   expect(await performRestore(ports, performance(RESTORE).p)).toEqual({ type: 'restored', actionId: 'new' });
-  expect(calls).toEqual(['lookup', ASK, 'look-for-restored', 'look-for-restored', 'lookup', ASK]);
+  expect(calls).toEqual(['query-job', ASK, 'look-for-restored', 'look-for-restored', 'query-job', ASK]);
   expect(slept).toEqual([5_000]);
 });
 
@@ -91,7 +91,7 @@ test('what a killed daemon may have sent is looked into first', async () => {
 test('a run that was cancelled after an unanswered restore, with no new job, is a failure and not an end', async () => {
   const { ports } = scripted({
     restore: [AMBIGUOUS],
-    lookup: [running(), running({ state: 'CANCELLED' })],
+    queryJob: [running(), running({ state: 'CANCELLED' })],
   });
   expect(await performRestore(ports, performance(RESTORE).p)).toMatchObject({ type: 'refused' });
 });
@@ -109,9 +109,11 @@ test('a recall while Slurm is looked at takes it back at once', async () => {
   const { p, recall, marks } = performance(RESTORE);
   const slurm: typeof ports.slurm = {
     ...ports.slurm,
-    lookup: (_, signal) =>
+    queryJob: (_, signal) =>
       new Promise((resolve) => {
-        signal.addEventListener('abort', () => resolve({ unavailable: 'aborted' }));
+        signal.addEventListener('abort', () =>
+          resolve({ type: 'unavailable', message: 'aborted', garbage: false }),
+        );
         recall.abort();
       }),
   };

@@ -1,14 +1,14 @@
-import { nodeCommand, readNodes } from '../../slurm/sinfo.ts';
+import { type NodeAnswer, nodeCommand, readNodes } from '../../slurm/sinfo.ts';
 import type { Outcome } from '../../vocabulary/outcome.ts';
-import type { NodeLookup } from '../ports.ts';
 import { type Acting, actOutcome } from './acting.ts';
 
-/** Looks at one node, by single-record RPCs. */
-export async function lookNode(acting: Acting, node: string, signal?: AbortSignal): Promise<NodeLookup> {
+/** Asks Slurm for one node, by single-record RPCs. */
+export async function queryNode(acting: Acting, node: string, signal?: AbortSignal): Promise<NodeAnswer> {
   const { exec, slurm } = acting;
-  const look = readNodes(await exec.run(nodeCommand(slurm, node), signal), slurm.mark, [node]);
-  if (look.type === 'unavailable') return { unavailable: look.message };
-  return look.nodes.get(node) ?? 'absent';
+  const answer = readNodes(await exec.run(nodeCommand(slurm, node), signal), slurm.mark, [node]);
+  if (answer.type === 'unavailable') return answer;
+  const facts = answer.nodes.get(node);
+  return facts === undefined ? { type: 'absent' } : { type: 'node', facts };
 }
 
 /**

@@ -1,25 +1,23 @@
-import { jobLookup } from '../../slurm/query-job.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { SlurmActions } from '../ports.ts';
 import type { Acting } from './acting.ts';
 import { endRun } from './end-run.ts';
 import { lookForRestored, type Owner } from './look-for-restored.ts';
-import { lookNode, setDrain } from './set-drain.ts';
+import { queryNode, setDrain } from './set-drain.ts';
 import { setRequeue } from './set-requeue.ts';
 import { within } from './within.ts';
 
 /** The performer's port to Slurm. `ownerOf` is what the daemon itself remembers of a job. */
 export function slurmActions(acting: Acting, ownerOf: (jobId: JobId) => Owner | null): SlurmActions {
-  const lookup = jobLookup(acting.look);
   return {
-    lookup: (jobId, signal, withinMs) =>
-      within(acting.clock, withinMs, signal, (limited) => lookup(jobId, limited)),
+    queryJob: (jobId, signal, withinMs) =>
+      within(acting.clock, withinMs, signal, (limited) => acting.look(jobId, limited)),
     setRequeue: (jobId, restarts, requeue, signal, withinMs) =>
       within(acting.clock, withinMs, signal, (limited) =>
         setRequeue(acting, { jobId, restarts }, requeue, limited),
       ),
     endRun: (jobId, restarts, signal) => endRun(acting, { jobId, restarts }, signal),
-    lookNode: (node, signal) => lookNode(acting, node, signal),
+    queryNode: (node, signal) => queryNode(acting, node, signal),
     drainNode: (node, reason, signal) => setDrain(acting, node, reason, signal),
     undrainNode: (node, signal) => setDrain(acting, node, null, signal),
     async lookForRestored({ jobId, restarts, since }, signal) {

@@ -120,7 +120,10 @@ test.each(['away', 'garbage', 'silent'] as const)(
     const slurm = actions();
     expect(await slurm.endRun(7, 0, signal)).toMatchObject({ type: 'unavailable' });
     expect(await slurm.setRequeue(7, 0, false, signal, null)).toMatchObject({ type: 'unavailable' });
-    expect(await slurm.lookup(7, signal, null)).toMatchObject({ unavailable: expect.any(String) });
+    expect(await slurm.queryJob(7, signal, null)).toMatchObject({
+      type: 'unavailable',
+      message: expect.any(String),
+    });
     const sought = { jobId: 7, restarts: 0, since: SUBMITTED };
     expect(await slurm.lookForRestored(sought, signal)).toMatchObject({ type: 'unknown' });
     expect(await acts()).toEqual([]);
@@ -142,14 +145,17 @@ test('nobody waits longer for a Slurm that hangs than they said', async () => {
   await fake.setJob(7);
   await fake.setMode('hang');
   const started = performance.now();
-  expect(await actions().lookup(7, signal, 100)).toMatchObject({ unavailable: expect.any(String) });
+  expect(await actions().queryJob(7, signal, 100)).toMatchObject({
+    type: 'unavailable',
+    message: expect.any(String),
+  });
   expect(await actions().setRequeue(7, 0, false, signal, 100)).toMatchObject({ type: 'unavailable' });
   expect(performance.now() - started).toBeLessThan(3_000);
 });
 
 test('no number but a job id gets onto a command line', async () => {
   for (const jobId of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 40])
-    expect(await actions().lookup(jobId, signal, null)).toBe('absent');
+    expect(await actions().queryJob(jobId, signal, null)).toEqual({ type: 'absent' });
   expect(await fake.calls()).toEqual([]);
 });
 
