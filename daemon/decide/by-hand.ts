@@ -4,7 +4,7 @@ import type { JobRecord } from '../vocabulary/state.ts';
 import { askCheckpoint } from './checkpoints/ask-checkpoint.ts';
 import type { Draft } from './draft.ts';
 import { makePlan } from './evacuation/plan.ts';
-import { LEAVES_IN_PEACE } from './evacuation/plan-step.ts';
+import { PASSIVE_STEPS } from './evacuation/plan-step.ts';
 import { isLive } from './rules.ts';
 
 type Asked<T extends DaemonEvent['type']> = Extract<DaemonEvent, { type: T }>;
@@ -25,7 +25,7 @@ export function restoreAsked(draft: Draft, event: Asked<'ask-restore'>): void {
   const job = liveJob(draft, event.jobId, event.requestId);
   if (!job) return;
   const { plan } = job;
-  if (plan && !LEAVES_IN_PEACE.has(plan.step)) {
+  if (plan && !PASSIVE_STEPS.has(plan.step)) {
     const message = `job ${job.jobId} is already on its way to another node (${plan.step})`;
     return draft.reply(event.requestId, { status: 409, message });
   }

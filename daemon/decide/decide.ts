@@ -9,10 +9,10 @@ import { checkpointAsked, restoreAsked } from './by-hand.ts';
 import { checkpointSettled } from './checkpoints/checkpoint-settled.ts';
 import { beat, fireSlot, scheduleAnew } from './checkpoints/heartbeat.ts';
 import { Draft } from './draft.ts';
-import { hurryPlans } from './evacuation/deadlines.ts';
+import { enforceDeadlines } from './evacuation/deadlines.ts';
 import { evacuate, takeBack } from './evacuation/evacuate.ts';
 import { planSettled } from './evacuation/plan-settled.ts';
-import { stopDoubting } from './evacuation/unconfirmed.ts';
+import { expireUnconfirmed } from './evacuation/unconfirmed.ts';
 import { epilogSeen, jobAbsent, jobSeen, prologSeen } from './jobs/jobs.ts';
 import { sweep } from './jobs/run-over.ts';
 import { forgetNodes, judgeNodesAnew, nodeSeen } from './nodes.ts';
@@ -45,13 +45,13 @@ export const EMPTY_STATE: State = {
 export function decide(state: State, event: DaemonEvent, policy: Policy): Decision {
   const draft = new Draft(state, timeOf(state, event), policy);
   if (!isPast(state, event)) {
-    stopDoubting(draft);
+    expireUnconfirmed(draft);
     apply(draft, event);
     passNotices(draft);
     adoptOldDrain(draft);
     keepOwnDrain(draft);
     takeBack(draft);
-    hurryPlans(draft);
+    enforceDeadlines(draft);
     evacuate(draft);
     rebalance(draft);
     if (event.type !== 'started') beat(draft);

@@ -104,7 +104,7 @@ export const jobRecord = shapeOf<JobRecord>()(
         problem: text,
       }),
     ),
-    requeueLent: v.boolean(),
+    requeueDisabledByUs: v.boolean(),
     endedAt: v.nullable(time),
     endedAs: text,
   }),

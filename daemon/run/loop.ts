@@ -7,7 +7,7 @@
  * restores matter more than being able to repeat the decision, and the failure is an alarm.
  */
 import { decide } from '../decide/decide.ts';
-import { restoreAwaitsWord } from '../decide/evacuation/unconfirmed.ts';
+import { restoreAwaitsConfirmation } from '../decide/evacuation/unconfirmed.ts';
 import type { OutboxEntry } from '../journal/entries.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { Outbox } from '../perform/outbox.ts';
@@ -60,7 +60,7 @@ export function createLoop(initial: State, firstPolicy: Policy, ports: LoopPorts
   }
 
   const isHeld = ({ effect }: OutboxEntry) =>
-    effect.kind === 'restore' && restoreAwaitsWord(state, policy, effect.jobId);
+    effect.kind === 'restore' && restoreAwaitsConfirmation(state, policy, effect.jobId);
 
   function write(event: DaemonEvent, decision: Decision): readonly Effect[] {
     try {

@@ -74,11 +74,11 @@ export function startSources(config: Config, ports: SourcesPorts): RunningSource
     emit({ type: 'notices-heard', at: clock.now(), bootedAt: clock.now() - uptime() * 1000 });
   });
   const approved = new Set<string>();
-  let acquainted = false;
+  let synced = false;
   /** Who sent a notice may wait for its jobs: a shutdown of the host does. */
   function approve(state: State): void {
     // A job that nobody has looked at yet may be there to be saved.
-    if (!acquainted) return;
+    if (!synced) return;
     for (const id of savedNotices(state, loop.policy)) {
       if (approved.has(id)) continue;
       approved.add(id);
@@ -109,8 +109,8 @@ export function startSources(config: Config, ports: SourcesPorts): RunningSource
       known: () => knownJobs(loop.state),
     });
     for (const jobId of early) jobs.hint(jobId);
-    void jobs.acquainted.then(() => {
-      acquainted = true;
+    void jobs.synced.then(() => {
+      synced = true;
       if (!signal.aborted) approve(loop.state);
     });
     await jobs.done;

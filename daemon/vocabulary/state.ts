@@ -53,10 +53,10 @@ export interface JobRecord {
   readonly ready: ReadyCheckpoint | null;
   readonly plan: Plan | null;
   /**
-   * ckptd switched the job's `Requeue` off, and since it was given back, if it was, Slurm has not shown it on: an off
-   * that Slurm shows is not the user's wish.
+   * We set `Requeue=0`, and Slurm has not shown it as 1 again since. So `Requeue=0` does not mean that the user asked
+   * for it.
    */
-  readonly requeueLent: boolean;
+  readonly requeueDisabledByUs: boolean;
   /** When this run ended, by the word of its Epilog or of Slurm. */
   readonly endedAt: EpochMs | null;
   /** Slurm's word on how it ended; then the record goes once nothing is under way for it. */

@@ -25,7 +25,7 @@ import {
   tellRestores,
 } from './engine-figures.ts';
 import type { CheckpointTimed } from './inside/time-checkpoint.ts';
-import { levelGround } from './prefault-memory.ts';
+import { prefaultMemory } from './prefault-memory.ts';
 import type { Section } from './report.ts';
 import { INSIDE, NODE } from './time-inside.ts';
 
@@ -81,7 +81,7 @@ async function measure(cluster: EngineLab, size: Size): Promise<Measured> {
     bareRestoreMs: [],
     restored: [],
   };
-  const level = () => levelGround(node, size.megabytes);
+  const level = () => prefaultMemory(node, size.megabytes);
   for (const mode of MODES) {
     await setMode(cluster, mode);
     for (let dump = 0; dump < size.dumps; dump++) {

@@ -9,7 +9,7 @@ export const PENDING_JOBS = 2_000;
  * slurmctld leaves them alone. The jobs that wait there are held and the scheduler is slow, or its cycles would be
  * most of what slurmctld does.
  */
-export const CROWD = {
+export const MANY_NODES = {
   partitions: [
     'PartitionName=main Nodes=n[1-4] Default=YES MaxTime=INFINITE State=UP',
     `PartitionName=far Nodes=far[1-${FAR_NODES}] MaxTime=INFINITE State=UP`,

@@ -13,7 +13,7 @@ const run = promisify(execFile);
  * virtual machine's host gives it page by page, at 10 µs each here (300 MB/s): whoever happens to get the pages that
  * somebody has just given back is up to ten times as fast.
  */
-export async function levelGround(node: LabNode, megabytes: number): Promise<void> {
+export async function prefaultMemory(node: LabNode, megabytes: number): Promise<void> {
   // Not of all that the machine has: another's file system may hang.
   await node.run('sync -f /var/lib /shared', { timeoutMs: 300_000 });
   // All nodes' memory is the machine's; what is only in memory is never written.

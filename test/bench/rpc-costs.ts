@@ -18,7 +18,7 @@ const COMMANDS: readonly (readonly [what: string, command: string])[] = [
 ];
 
 /** What each command costs slurmctld: CPU beyond idle, its handlers' wall time by sdiag (both ms), and the RPCs. */
-export async function priceList({ ctl, nodes }: Lab) {
+export async function rpcCosts({ ctl, nodes }: Lab) {
   const [node] = nodes;
   const idle = await loadWindow(ctl, 5);
   const prices: [string, number, number, string][] = [];

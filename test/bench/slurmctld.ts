@@ -6,9 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CkptdLab } from '../cluster/ckptd-lab.ts';
 import type { LabNode } from '../lab/lab.ts';
 import { type Load, loadWindow, together } from './load-window.ts';
-import { CROWD, FAR_NODES, fillQueue, PENDING_JOBS } from './many-jobs.ts';
+import { FAR_NODES, fillQueue, MANY_NODES, PENDING_JOBS } from './many-jobs.ts';
 import type { Section } from './report.ts';
-import { priceList } from './rpc-costs.ts';
+import { rpcCosts } from './rpc-costs.ts';
 import { startSleepers, stopSleepers } from './sleepers.ts';
 import { BEAT_S, JOBS, tellLoad } from './slurmctld-report.ts';
 
@@ -20,7 +20,7 @@ export const slurmctld: Section = {
   title: `load on slurmctld, ${FAR_NODES} further nodes and ${PENDING_JOBS} pending jobs`,
   async run(report) {
     await using cluster = await CkptdLab.start({
-      ...CROWD,
+      ...MANY_NODES,
       config: {
         slurm: { poll_node: '1s', rescan_jobs: '4s' },
         // The default, 45 times as often: */15, 5m, 2m.
@@ -30,7 +30,7 @@ export const slurmctld: Section = {
     const { ctl, nodes } = cluster.lab;
     await switchDaemons(nodes, 'stop');
     await fillQueue(cluster.lab);
-    const prices = await priceList(cluster.lab);
+    const prices = await rpcCosts(cluster.lab);
     const { idle, ours, naive } = await alternate(ctl, nodes);
 
     await startSleepers(cluster.lab, { count: JOBS, memory: 10 });

@@ -110,7 +110,7 @@ const jobRecord = fc.record<JobRecord>({
       problem: maybe(text),
     }),
   ),
-  requeueLent: fc.boolean(),
+  requeueDisabledByUs: fc.boolean(),
   endedAt: maybe(time),
   endedAs: maybe(text),
 });

@@ -55,7 +55,7 @@ export function job(jobId: number, restarts = 0): JobRecord {
     checkpoint: null,
     ready: null,
     plan: null,
-    requeueLent: false,
+    requeueDisabledByUs: false,
     endedAt: null,
     endedAs: null,
   };

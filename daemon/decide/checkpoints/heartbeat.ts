@@ -2,7 +2,7 @@ import type { EpochMs, JobId, Millis } from '../../vocabulary/job.ts';
 import type { HeartbeatRule } from '../../vocabulary/policy.ts';
 import type { HeartbeatState, JobRecord } from '../../vocabulary/state.ts';
 import type { Draft } from '../draft.ts';
-import { LEAVES_IN_PEACE } from '../evacuation/plan-step.ts';
+import { PASSIVE_STEPS } from '../evacuation/plan-step.ts';
 import { isLive, ruleFor, unsavedWork } from '../rules.ts';
 import { askCheckpoint, checkpointsUnderWay } from './ask-checkpoint.ts';
 
@@ -22,7 +22,7 @@ export const NO_HEARTBEAT: HeartbeatState = {
 
 /** A run that heartbeats go to: it runs, and no restore of it is under way. */
 function wantsHeartbeats(job: JobRecord): boolean {
-  return isLive(job) && (job.plan === null || LEAVES_IN_PEACE.has(job.plan.step));
+  return isLive(job) && (job.plan === null || PASSIVE_STEPS.has(job.plan.step));
 }
 
 /** The rule of a run that has due times: also while it is on its way, should it stay after all. */

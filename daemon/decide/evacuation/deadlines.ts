@@ -4,11 +4,11 @@ import type { Draft } from '../draft.ts';
 import { chooseCheckpoint } from './plan.ts';
 import { AWAITS_RESTORE, planEffectId, setPlan } from './plan-step.ts';
 
-/** A restore that is asked for after the deadline gets that long before anybody is alarmed: clocks are off. */
+/** Grace for a restore that is asked for after the deadline, before an alarm: clocks differ. */
 const ANSWERS_WITHIN_MS = 5_000;
 
-/** Time moves plans whose final checkpoint, or guard under a deadline that came later, took too long. */
-export function hurryPlans(draft: Draft): void {
+/** Moves on plans whose final checkpoint took too long, or whose guard did after a deadline came up. */
+export function enforceDeadlines(draft: Draft): void {
   for (const job of draft.jobs.values()) {
     const { jobId, plan } = job;
     if (plan !== null && isTooLate(draft, plan)) noteTooLate(draft, job, plan);
@@ -23,19 +23,19 @@ export function hurryPlans(draft: Draft): void {
   }
 }
 
-/** When to be alarmed that the run is not restored yet. */
+/** The time of the alarm that the run is not restored yet. */
 export function tooLateAt({ deadline, episode, step }: Plan): EpochMs {
   if (deadline === null || !AWAITS_RESTORE.has(step)) return Number.POSITIVE_INFINITY;
   return Math.max(deadline, episode + ANSWERS_WITHIN_MS);
 }
 
-/** In this event, and in no other. */
+/** True in one event only, so that the alarm is given once. */
 function isTooLate(draft: Draft, plan: Plan): boolean {
   const at = tooLateAt(plan);
   return at <= draft.at && at > draft.lastAt;
 }
 
-/** Said once; and the plan goes on, for the node may still stand. */
+/** Raises the alarm. The plan goes on: the node may still be there. */
 export function noteTooLate(draft: Draft, job: JobRecord, plan: Plan): void {
   const node = plan.node ?? draft.policy.node;
   const problem = `the deadline of node ${node} is over, and its restore is not answered yet`;

@@ -8,7 +8,7 @@ import { freePlaces, NOT_RESTORED, planEffectId, RESTORING, UNDER_WAY } from './
 import { finalCheckpointFits } from './plan-time.ts';
 import { rehearse } from './rehearse.ts';
 import { retime } from './retime.ts';
-import { awaitsWord } from './unconfirmed.ts';
+import { awaitsConfirmation } from './unconfirmed.ts';
 
 /** Makes a plan for each run that has a part on a node that goes away, and has none yet. */
 export function evacuate(draft: Draft): void {
@@ -65,7 +65,7 @@ function beginQueued(draft: Draft): void {
   draft.reserveMs = null;
   const jobs = [...draft.jobs.values()];
   const queued = jobs.filter(
-    (job) => job.plan?.step === 'queued' && !awaitsVerdict(job) && !awaitsWord(draft, job.plan),
+    (job) => job.plan?.step === 'queued' && !awaitsVerdict(job) && !awaitsConfirmation(draft, job.plan),
   );
   if (queued.length === 0) return;
   let places = freePlaces(draft, UNDER_WAY);

@@ -20,7 +20,7 @@ export function needsGuard(draft: Draft, job: JobRecord, plan: Plan): boolean {
 
 export function askGuard(draft: Draft, job: JobRecord, plan: Plan): void {
   setPlan(draft, job.jobId, { step: 'guard', guarded: true });
-  draft.change(job.jobId, { requeueLent: true });
+  draft.change(job.jobId, { requeueDisabledByUs: true });
   draft.effects.push({
     kind: 'guard',
     id: planEffectId('guard', job, plan),

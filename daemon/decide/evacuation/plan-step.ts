@@ -16,8 +16,8 @@ export const AWAITS_RESTORE: ReadonlySet<PlanStep> = new Set(['queued', 'guard',
 export const NOT_RESTORED: ReadonlySet<PlanStep> = new Set(['queued', 'guard', 'checkpoint', 'stranded']);
 /** Steps of a run that was brought back elsewhere. */
 export const BROUGHT_BACK: ReadonlySet<PlanStep> = new Set(['end-source', 'done']);
-/** Steps in which nothing is done to the run. */
-export const LEAVES_IN_PEACE: ReadonlySet<PlanStep> = new Set(['stranded', 'failed', 'rehearsed']);
+/** Steps in which the plan does nothing: the run gets checkpoints as if it had no plan. */
+export const PASSIVE_STEPS: ReadonlySet<PlanStep> = new Set(['stranded', 'failed', 'rehearsed']);
 /** Steps that keep the record of a run that has ended: something is still to be done, or its answer to come. */
 export const KEEPS_RECORD: ReadonlySet<PlanStep> = new Set([...AWAITS_RESTORE, 'end-source']);
 

@@ -9,7 +9,7 @@
  * What moves it: a free place (queued), the outcome of its effect (guard, restore, end-source), the job's
  * checkpoint becoming ready or failing (checkpoint, stranded), or the end of the time for it (checkpoint).
  * A run that is over goes back to `queued` until Slurm said how it ended: a job that completed is not restored.
- * Plans are made in `evacuate.ts`, hurried by time in `deadlines.ts`, and end without a restore in `plan-end.ts`.
+ * Plans are made in `evacuate.ts`, moved on by time in `deadlines.ts`, and end without a restore in `plan-end.ts`.
  * `rehearsed` stands beside all that: in a dry run it is said what would be done.
  */
 import { type EpochMs, iso, type JobId } from '../../vocabulary/job.ts';
@@ -21,7 +21,7 @@ import { askGuard, needsGuard } from './guard.ts';
 import { failPlan, strandPlan } from './plan-end.ts';
 import { freePlaces, planEffectId, RESTORING, setPlan, UNDER_WAY } from './plan-step.ts';
 import { finalCheckpointFits, waitUntil } from './plan-time.ts';
-import { awaitsWord } from './unconfirmed.ts';
+import { awaitsConfirmation } from './unconfirmed.ts';
 
 type Why = Pick<Plan, 'node' | 'reason'> & Partial<Pick<Plan, 'deadline' | 'actionId' | 'requestId'>>;
 
@@ -107,7 +107,7 @@ function restoreFrom(draft: Draft, job: JobRecord, plan: Plan, actionId: string)
 }
 
 function sendRestore(draft: Draft, job: JobRecord, plan: Plan, actionId: string): void {
-  if (awaitsWord(draft, plan)) {
+  if (awaitsConfirmation(draft, plan)) {
     return setPlan(draft, job.jobId, { step: 'queued', actionId, waitUntil: null });
   }
   setPlan(draft, job.jobId, { step: 'restore', actionId, waitUntil: null });

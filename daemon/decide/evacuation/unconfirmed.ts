@@ -1,6 +1,6 @@
 /*
- * What the journal says of a node may be hours old: the daemon was down, and the node may have been resumed since.
- * Until Slurm has said it again, or has had its time for that, no restore is sent for it.
+ * The journal's state of a node may be hours old: the daemon was down, and the node may have been resumed meanwhile.
+ * No restore is sent for such a node until Slurm has confirmed its state, or has had ten seconds to do so.
  */
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 import type { Policy } from '../../vocabulary/policy.ts';
@@ -8,31 +8,34 @@ import type { Plan, State } from '../../vocabulary/state.ts';
 import type { Draft } from '../draft.ts';
 import { standingTerminations } from '../notices/terminations.ts';
 
-/** How long Slurm is waited for: its first answer comes within one, and a node that goes away may go soon. */
+/** Slurm answers within a second. Longer waits are dangerous: a node that goes away may be gone soon. */
 const CONFIRMED_WITHIN_MS: Millis = 10_000;
 
-/** The state of an earlier process, as the one that starts now may take it. */
+/** The state that an earlier process left, with each of its nodes unconfirmed. */
 export function takenOver(state: State, now: EpochMs): State {
   const until = now + CONFIRMED_WITHIN_MS;
   return { ...state, unconfirmed: new Map([...state.nodes.keys()].map((name) => [name, until])) };
 }
 
-/** Slurm's time is over. */
-export function stopDoubting(draft: Draft): void {
+/** Takes a node's state as confirmed once Slurm's time for it is over. */
+export function expireUnconfirmed(draft: Draft): void {
   for (const [node, until] of draft.unconfirmed) if (until <= draft.at) draft.confirm(node);
 }
 
 type Known = Pick<Draft, 'unconfirmed' | 'notices' | 'policy'>;
 
-/** Whether the plan has to wait for Slurm's word on its node. A deadline, or who sent a notice, waits for nobody. */
-export function awaitsWord({ unconfirmed, notices, policy }: Known, { node, deadline }: Plan): boolean {
+/** True if the plan must wait until Slurm confirms its node. A plan with a deadline, or a notice, never waits. */
+export function awaitsConfirmation(
+  { unconfirmed, notices, policy }: Known,
+  { node, deadline }: Plan,
+): boolean {
   if (node === null || deadline !== null || !unconfirmed.has(node)) return false;
   return node !== policy.node || !standingTerminations({ notices, policy }).some(({ dryRun }) => !dryRun);
 }
 
-/** Whether a restore that an earlier process left has to wait as well. */
-export function restoreAwaitsWord(state: State, policy: Policy, jobId: number): boolean {
+/** True if a restore that an earlier process left has to wait as well. */
+export function restoreAwaitsConfirmation(state: State, policy: Policy, jobId: number): boolean {
   const plan = state.jobs.get(jobId)?.plan ?? null;
   if (plan?.step !== 'restore' || state.unconfirmed === undefined) return false;
-  return awaitsWord({ unconfirmed: state.unconfirmed, notices: state.notices, policy }, plan);
+  return awaitsConfirmation({ unconfirmed: state.unconfirmed, notices: state.notices, policy }, plan);
 }

@@ -21,7 +21,7 @@ function newRecord(jobId: JobId, restarts: number): JobRecord {
     checkpoint: null,
     ready: null,
     plan: null,
-    requeueLent: false,
+    requeueDisabledByUs: false,
     endedAt: null,
     endedAs: null,
   };
@@ -69,7 +69,7 @@ function enterRun(draft: Draft, facts: JobFacts): void {
     ...before,
     facts: sharing(before.facts, ownWish(before, facts)),
     ready: readyOf(before, facts),
-    requeueLent: before.requeueLent && (before.plan?.guarded === true || !facts.requeue),
+    requeueDisabledByUs: before.requeueDisabledByUs && (before.plan?.guarded === true || !facts.requeue),
     endedAt: null,
     endedAs: null,
   });
@@ -100,7 +100,7 @@ function sharing(known: JobFacts | null, facts: JobFacts): JobFacts {
 
 /** What Slurm shows may be the guard's doing, or a word from before it was taken off. */
 function ownWish(before: JobRecord, facts: JobFacts): JobFacts {
-  return before.requeueLent ? { ...facts, requeue: true } : facts;
+  return before.requeueDisabledByUs ? { ...facts, requeue: true } : facts;
 }
 
 /** The first that Slurm says of a run is that it ended. */

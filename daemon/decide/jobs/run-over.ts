@@ -23,9 +23,9 @@ export function endRun(draft: Draft, jobId: JobId, endedAs: string): void {
 }
 
 /** It was to be brought away, or Slurm was kept from requeueing it: that it ended well is only one of the ways. */
-function mayBeLost({ plan, requeueLent }: JobRecord): boolean {
+function mayBeLost({ plan, requeueDisabledByUs }: JobRecord): boolean {
   if (plan !== null && (plan.step === 'restore' || BROUGHT_BACK.has(plan.step))) return false;
-  return requeueLent || (plan !== null && NOT_RESTORED.has(plan.step));
+  return requeueDisabledByUs || (plan !== null && NOT_RESTORED.has(plan.step));
 }
 
 function forgotten(draft: Draft, job: JobRecord): void {

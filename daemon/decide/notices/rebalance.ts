@@ -2,7 +2,7 @@ import { runKey } from '../../vocabulary/job.ts';
 import type { JobRecord, NoticeRecord } from '../../vocabulary/state.ts';
 import { askCheckpoint, checkpointsUnderWay } from '../checkpoints/ask-checkpoint.ts';
 import type { Draft } from '../draft.ts';
-import { LEAVES_IN_PEACE } from '../evacuation/plan-step.ts';
+import { PASSIVE_STEPS } from '../evacuation/plan-step.ts';
 import { byUnsavedWork, isLive, ruleFor } from '../rules.ts';
 
 /**
@@ -37,6 +37,6 @@ function serve(draft: Draft, record: NoticeRecord): void {
 
 /** A run that leaves anyway gets its checkpoint on the way. */
 function wantsCheckpoint(draft: Draft, job: JobRecord): boolean {
-  const stays = job.plan === null || LEAVES_IN_PEACE.has(job.plan.step);
+  const stays = job.plan === null || PASSIVE_STEPS.has(job.plan.step);
   return isLive(job) && stays && ruleFor(job, draft.policy) !== null;
 }

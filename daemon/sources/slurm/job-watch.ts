@@ -36,7 +36,7 @@ export interface JobWatchOptions {
 
 export interface JobWatch extends Background {
   /** Resolves once Slurm has answered about every job that was on the node when the watch began. */
-  readonly acquainted: Promise<void>;
+  readonly synced: Promise<void>;
   /** Prolog or Epilog ran for this job: look at it now. */
   hint(jobId: JobId): void;
   /** Something waits for the jobs to be known: what is to be looked at is looked at now. */
@@ -72,9 +72,9 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
   const agenda = new JobAgenda(place);
   const foreign = new ForeignJobs();
   const scan = scanSockets({ spoolDir, node, log }, known, foreign);
-  const acquainted = Promise.withResolvers<void>();
+  const synced = Promise.withResolvers<void>();
   /** Jobs of the first look at the sockets that Slurm has not answered about. */
-  const strangers = new Set<JobId>();
+  const initialJobs = new Set<JobId>();
   let rescanAt: EpochMs = clock.now();
   let lookAt: EpochMs = 0;
   let wake = new AbortController();
@@ -97,13 +97,13 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
     for (const jobId of changed ?? []) {
       if (!isFirst || options.urgent.aborted) agenda.soon(jobId, clock.now());
       else agenda.later(jobId, firstBeat(node, options.rescanMs, clock.now()));
-      if (isFirst) strangers.add(jobId);
+      if (isFirst) initialJobs.add(jobId);
     }
     // Others look at jobs too, and may have found one that is suspended; of another only its Prolog told.
     for (const { jobId, state } of known()) {
       if (state === null || !LASTING_STATES.has(state)) agenda.again(jobId, clock.now());
     }
-    if (changed !== null && strangers.size === 0) acquainted.resolve();
+    if (changed !== null && initialJobs.size === 0) synced.resolve();
   }
 
   async function lookInto(jobId: JobId, signal: AbortSignal): Promise<void> {
@@ -120,7 +120,7 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
     health.answered();
     lookAt = now + Math.max(PACE, now - startedAt);
     settle(jobId, seen, now);
-    if (strangers.delete(jobId) && strangers.size === 0) acquainted.resolve();
+    if (initialJobs.delete(jobId) && initialJobs.size === 0) synced.resolve();
   }
 
   function settle(jobId: JobId, seen: Exclude<JobAnswer, { type: 'unavailable' }>, now: EpochMs): void {
@@ -136,7 +136,7 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
       agenda.settled(jobId);
       foreign.addComponent(jobId, facts.hetJobId);
       agenda.soon(facts.hetJobId, now);
-      if (strangers.has(jobId)) strangers.add(facts.hetJobId);
+      if (initialJobs.has(jobId)) initialJobs.add(facts.hetJobId);
       return;
     }
     emit({ type: 'job', at: now, facts });
@@ -174,7 +174,7 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
   });
   return {
     ...background,
-    acquainted: acquainted.promise,
+    synced: synced.promise,
     hint(jobId) {
       if (!isJobId(jobId)) return;
       agenda.soon(jobId, clock.now());

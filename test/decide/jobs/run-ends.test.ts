@@ -90,7 +90,7 @@ describe('the job ends while it is on its way', () => {
   test('guarded once, and gone from Slurm before it showed the flag again: an error', () => {
     const scene = at('checkpoint');
     scene.resume();
-    expect(scene.record(1)).toMatchObject({ plan: null, requeueLent: true });
+    expect(scene.record(1)).toMatchObject({ plan: null, requeueDisabledByUs: true });
     scene.send({ type: 'job-absent', at: scene.now, jobId: 1 });
     expect(scene.noted('job-lost')).toMatchObject([{ details: { action_id: 'old' } }]);
   });

@@ -358,7 +358,7 @@ test('a hint while the same job is looked at is not lost', async () => {
   expect(w.seen.events.at(-1)).toMatchObject({ facts: { state: 'COMPLETED' } });
 });
 
-test('is acquainted with the node once Slurm has answered about each job that was there', async () => {
+test('is synced with the node once Slurm has answered about each job that was there', async () => {
   await using w = await world();
   for (const jobId of [7, 8]) {
     await w.fake.setJob(jobId);
@@ -366,19 +366,19 @@ test('is acquainted with the node once Slurm has answered about each job that wa
   }
   let known = -1;
   const watch = w.watchJobs();
-  void watch.acquainted.then(() => {
+  void watch.synced.then(() => {
     known = w.seen.events.length;
   });
   await w.clock.run(MINUTE);
   expect(known).toBe(2);
 });
 
-test('is acquainted with a node without jobs at once, and not with one whose sockets cannot be read', async () => {
+test('is synced with a node without jobs at once, and not with one whose sockets cannot be read', async () => {
   await using w = await world();
-  await w.watchJobs().acquainted;
+  await w.watchJobs().synced;
   let known = false;
   const watch = w.watchJobs({ spoolDir: `${w.fake.spool}/nowhere` });
-  void watch.acquainted.then(() => {
+  void watch.synced.then(() => {
     known = true;
   });
   await w.clock.run(10 * MINUTE, 2);
