@@ -1,6 +1,7 @@
 import type { EpochMs, JobFacts, JobOverride } from '../vocabulary/job.ts';
 import { ruleOf } from '../vocabulary/job-rule.ts';
 import type { HeartbeatRule, Policy } from '../vocabulary/policy.ts';
+import { NODE_FAILURE_STATES } from '../vocabulary/slurm-states.ts';
 import type { JobRecord } from '../vocabulary/state.ts';
 
 /**
@@ -26,7 +27,7 @@ export const ABSENT = 'ABSENT';
 
 /** Slurm gave the run up because of its node, and does not requeue it. */
 export function wasLost(job: JobRecord): boolean {
-  return job.endedAs === 'NODE_FAIL' || job.endedAs === 'BOOT_FAIL';
+  return job.endedAs !== null && NODE_FAILURE_STATES.has(job.endedAs);
 }
 
 /** The heartbeat that a job gets, or null where its policy or its user wants none and ckptd leaves it alone. */

@@ -8,6 +8,7 @@ import { readDrainReason } from '../vocabulary/drain-reason.ts';
 import type { Effect } from '../vocabulary/effect.ts';
 import type { NodeFacts } from '../vocabulary/node.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
+import { isDrained } from '../vocabulary/slurm-states.ts';
 import type { Performance, PerformPorts } from './ports.ts';
 import { waitUnlessRecalled } from './wait-unless-recalled.ts';
 
@@ -22,14 +23,14 @@ export function performDrainNode(ports: PerformPorts, p: Performance<DrainNode>)
   const { node, reason } = p.effect;
   return untilItShows(ports, p, {
     verdict(facts) {
-      if (!isDrained(facts)) return null;
+      if (!isDrained(facts.flags)) return null;
       if (facts.reason === reason) return { type: 'done' };
       // A reason of ours that names another deadline is written anew.
       if (readDrainReason(facts.reason) !== null) return null;
       return { type: 'left-alone', message: `node ${node} is drained already: ${quoted(facts)}` };
     },
     // A drain of ours with an older reason has to become one that can be lifted, so there has to be a look.
-    recallable: (facts) => facts !== null && !isDrained(facts),
+    recallable: (facts) => facts !== null && !isDrained(facts.flags),
     act: () => ports.slurm.drainNode(node, reason, p.signal),
   });
 }
@@ -39,18 +40,13 @@ export function performUndrainNode(ports: PerformPorts, p: Performance<UndrainNo
   const { node, reason } = p.effect;
   return untilItShows(ports, p, {
     verdict(facts) {
-      if (!isDrained(facts)) return { type: 'done' };
+      if (!isDrained(facts.flags)) return { type: 'done' };
       if (facts.reason === reason) return null;
       return { type: 'left-alone', message: `the drain of node ${node} is another by now: ${quoted(facts)}` };
     },
     recallable: () => true,
     act: () => ports.slurm.undrainNode(node, p.signal),
   });
-}
-
-/** Set by an administrator or by us. FAIL is an administrator's word as well. */
-function isDrained({ flags }: NodeFacts): boolean {
-  return flags.includes('DRAIN') || flags.includes('FAIL');
 }
 
 function quoted({ reason }: NodeFacts): string {

@@ -7,6 +7,7 @@ import { backoff } from '../system/async/backoff.ts';
 import type { Effect } from '../vocabulary/effect.ts';
 import type { EpochMs } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
+import { NODE_FAILURE_STATES } from '../vocabulary/slurm-states.ts';
 import { staleRun } from './fresh-run.ts';
 import type { Performance, PerformPorts } from './ports.ts';
 import { waitUnlessRecalled } from './wait-unless-recalled.ts';
@@ -18,7 +19,7 @@ const SETTLES_WITHIN_MS = 5_000;
 /** With a deadline ahead, a look that takes longer costs more than what it could tell. */
 const LOOKS_WITHIN_MS = 2_000;
 /** States in which a run can be brought back: it runs, or its node failed and Slurm gave it up. */
-const RESTORABLE = ['RUNNING', 'NODE_FAIL', 'BOOT_FAIL'];
+const RESTORABLE = ['RUNNING', ...NODE_FAILURE_STATES];
 
 export async function performRestore(ports: PerformPorts, p: Performance<Restore>): Promise<Outcome> {
   let sentAt = p.sentBefore;

@@ -1,5 +1,6 @@
 import type { Command, CommandResult } from '../system/ports.ts';
 import type { NodeFacts } from '../vocabulary/node.ts';
+import { isDrained } from '../vocabulary/slurm-states.ts';
 import { failed, garbage, type SlurmCommands, type Unavailable } from './commands.ts';
 import { expandHostlist } from './hostlist.ts';
 import { formatOf, type Mark, splitRows } from './rows.ts';
@@ -66,7 +67,7 @@ export function readNodes(result: CommandResult, mark: Mark, wanted: Iterable<st
  */
 export function isDoubtful({ base, flags, reason }: NodeFacts): boolean {
   const looksBusy = base === 'MIXED' || base === 'ALLOCATED';
-  return looksBusy && reason !== '' && !flags.some((flag) => flag === 'DRAIN' || flag === 'FAIL');
+  return looksBusy && reason !== '' && !isDrained(flags);
 }
 
 /** `mixed+drain`, in either case (lower in all releases tried), perhaps with one of sinfo's short flags behind. */

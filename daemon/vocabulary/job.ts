@@ -56,20 +56,6 @@ export interface JobFacts {
   readonly hetJobId: JobId | null;
 }
 
-/** States in which Slurm is done with a run for good. */
-export const ENDED_STATES: ReadonlySet<string> = new Set([
-  'COMPLETED',
-  'CANCELLED',
-  'FAILED',
-  'TIMEOUT',
-  'NODE_FAIL',
-  'PREEMPTED',
-  'BOOT_FAIL',
-  'DEADLINE',
-  'OUT_OF_MEMORY',
-  'REVOKED',
-]);
-
 /** What a user asked for with `--ckpt-…`, as the SPANK plugin hands it to the Prolog (`SPANK_CKPT_*`). */
 export interface JobOverride {
   readonly every?: Millis;

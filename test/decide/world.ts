@@ -8,10 +8,10 @@ import {
   type RunEffect,
 } from '../../daemon/vocabulary/effect.ts';
 import type { EpochMs, JobFacts, JobId } from '../../daemon/vocabulary/job.ts';
-import { ENDED_STATES } from '../../daemon/vocabulary/job.ts';
 import type { Notice } from '../../daemon/vocabulary/notice.ts';
 import type { Outcome } from '../../daemon/vocabulary/outcome.ts';
 import type { Policy } from '../../daemon/vocabulary/policy.ts';
+import { ENDED_STATES } from '../../daemon/vocabulary/slurm-states.ts';
 import { factsOf, NODE, Scene, SECOND, T0 } from './scene.ts';
 
 /** How the outside answers, where it has a choice. */

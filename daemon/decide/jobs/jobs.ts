@@ -1,6 +1,6 @@
 import type { DaemonEvent } from '../../vocabulary/event.ts';
 import type { JobFacts, JobId } from '../../vocabulary/job.ts';
-import { ENDED_STATES } from '../../vocabulary/job.ts';
+import { ENDED_STATES } from '../../vocabulary/slurm-states.ts';
 import type { JobRecord } from '../../vocabulary/state.ts';
 import { NO_HEARTBEAT, scheduleHeartbeat } from '../checkpoints/heartbeat.ts';
 import type { Draft } from '../draft.ts';

@@ -12,6 +12,7 @@ import { drainReason } from '../../vocabulary/drain-reason.ts';
 import type { NodeEffect } from '../../vocabulary/effect.ts';
 import type { NodeFacts } from '../../vocabulary/node.ts';
 import type { Outcome } from '../../vocabulary/outcome.ts';
+import { isDrained } from '../../vocabulary/slurm-states.ts';
 import type { OwnDrain } from '../../vocabulary/state.ts';
 import type { Draft } from '../draft.ts';
 import { standingTerminations } from './terminations.ts';
@@ -65,7 +66,7 @@ function askUndrain(draft: Draft, drain: OwnDrain): void {
 /** Somebody else's drain is gone: what it stood in the way of is looked at anew. */
 export function ownNodeSeen(draft: Draft, { node, flags }: NodeFacts): void {
   if (node !== draft.policy.node || draft.ownDrain?.step !== 'foreign') return;
-  if (!flags.includes('DRAIN') && !flags.includes('FAIL')) draft.ownDrain = null;
+  if (!isDrained(flags)) draft.ownDrain = null;
 }
 
 export function drainSettled(draft: Draft, effect: NodeEffect, outcome: Outcome): void {

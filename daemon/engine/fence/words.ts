@@ -1,4 +1,5 @@
-import { ENDED_STATES, type JobFacts, type Millis } from '../../vocabulary/job.ts';
+import type { JobFacts, Millis } from '../../vocabulary/job.ts';
+import { isEnding, WAITING_STATES } from '../../vocabulary/slurm-states.ts';
 import type { BatchRun } from './batch-runs.ts';
 
 /** What Slurm says of the run here. */
@@ -27,9 +28,6 @@ export type Verdict =
 /** The clocks of two nodes differ by less. */
 const CLOCKS_DIFFER: Millis = 10_000;
 
-/** Before its next run; what these hide shows as COMPLETING. */
-const WAITING: ReadonlySet<string> = new Set(['PENDING', 'REQUEUED', 'REQUEUE_HOLD', 'SPECIAL_EXIT']);
-
 const shortName = (host: string): string => host.split('.')[0]!;
 
 /** `seen`: a single-record look, now. */
@@ -40,9 +38,8 @@ export function slurmWord(
   if (seen === 'absent') return { type: 'over', why: 'Slurm does not know the job any more' };
   if ('unavailable' in seen) return { type: 'away', why: seen.unavailable };
   const { state, batchHost, nodes } = seen;
-  if (WAITING.has(state)) return { type: 'superseded', why: `Slurm says that it is ${state}` };
-  if (ENDED_STATES.has(state) || state === 'COMPLETING')
-    return { type: 'over', why: `Slurm says that it is ${state}` };
+  if (WAITING_STATES.has(state)) return { type: 'superseded', why: `Slurm says that it is ${state}` };
+  if (isEnding(state)) return { type: 'over', why: `Slurm says that it is ${state}` };
   const here = shortName(node);
   const isElsewhere =
     batchHost !== null && shortName(batchHost) !== here && !nodes.some((name) => shortName(name) === here);

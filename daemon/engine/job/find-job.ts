@@ -2,6 +2,7 @@ import type { SlurmCommands } from '../../slurm/commands.ts';
 import { spoolSteps } from '../../slurm/spool.ts';
 import type { Clock, Exec } from '../../system/ports.ts';
 import type { JobFacts, JobId } from '../../vocabulary/job.ts';
+import { PRESENT_STATES } from '../../vocabulary/slurm-states.ts';
 import { type BatchLook, lookAtBatch } from './look.ts';
 import { type RestoredRun, readRunFile } from './run-file.ts';
 import { type BatchSteps, batchSteps, findTree, type JobTree, type TreeLook } from './tree.ts';
@@ -38,7 +39,7 @@ const LOOKS = 4;
 const BETWEEN_LOOKS_MS = 50;
 
 /** The states of a job whose processes are on its nodes. */
-export const PRESENT: ReadonlySet<string> = new Set(['RUNNING', 'SUSPENDED']);
+export const PRESENT = PRESENT_STATES;
 /** Of one whose processes can be dumped: Slurm suspends by the very cgroup that a dump has to thaw. */
 export const RUNNING: ReadonlySet<string> = new Set(['RUNNING']);
 

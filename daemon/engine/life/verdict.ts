@@ -1,4 +1,5 @@
-import { ENDED_STATES, type JobFacts } from '../../vocabulary/job.ts';
+import type { JobFacts } from '../../vocabulary/job.ts';
+import { ENDED_STATES, INTERRUPTED_STATES, TRANSIENT_STATES } from '../../vocabulary/slurm-states.ts';
 
 /** Whether the checkpoints of a job are still good for something. `again`: Slurm does not say yet. */
 export type Fate =
@@ -11,17 +12,15 @@ export type Fate =
   | { readonly type: 'kept'; readonly why: string }
   | { readonly type: 'again'; readonly why: string };
 
-/** The base state does not show through these. */
-const PASSING: ReadonlySet<string> = new Set(['COMPLETING', 'STAGE_OUT', 'SIGNALING', 'STOPPED']);
 /** Slurm's doing, and not the job's own end: an admin may requeue it, and it goes on from its checkpoint. */
-const CUT_SHORT: ReadonlySet<string> = new Set(['NODE_FAIL', 'BOOT_FAIL', 'PREEMPTED', 'TIMEOUT']);
+const CUT_SHORT: ReadonlySet<string> = new Set([...INTERRUPTED_STATES, 'TIMEOUT']);
 
 /** `seen`: Slurm's word on the job, by a single-record look. */
 export function fateOf(seen: JobFacts | 'absent' | { readonly unavailable: string }): Fate {
   if (seen === 'absent') return { type: 'over', why: 'Slurm does not know the job any more', restarts: null };
   if ('unavailable' in seen) return { type: 'again', why: seen.unavailable };
   const { state, restarts } = seen;
-  if (PASSING.has(state)) return { type: 'again', why: `it is ${state}` };
+  if (TRANSIENT_STATES.has(state)) return { type: 'again', why: `it is ${state}` };
   if (ENDED_STATES.has(state) && !CUT_SHORT.has(state))
     return { type: 'over', why: `it ended (${state})`, restarts };
   return { type: 'kept', why: `it is ${state}` };

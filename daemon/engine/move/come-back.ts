@@ -1,4 +1,5 @@
 import type { JobFacts, RestoreReason } from '../../vocabulary/job.ts';
+import { ENDED_HERE_STATES, INTERRUPTED_STATES } from '../../vocabulary/slurm-states.ts';
 import { asWord } from '../dump/publish.ts';
 import { ORDER_VERSION } from '../manifest.ts';
 import type { Found, RestoreAnswer } from '../ports.ts';
@@ -16,10 +17,6 @@ export interface ComingBack {
   readonly background: (task: Promise<void>) => void;
 }
 
-/** Ends that came from outside: the job did not end itself, and its owner did not end it. */
-const LOST = /^(NODE_FAIL|PREEMPTED|BOOT_FAIL)$/;
-const OVER = /^(COMPLETED|CANCELLED|FAILED|TIMEOUT|DEADLINE|OUT_OF_MEMORY|NODE_FAIL|PREEMPTED|BOOT_FAIL)$/;
-
 /**
  * Brings back a job that does not run here any more, from the checkpoint that was named. One that Slurm holds
  * requeued already is only told where to begin from.
@@ -35,7 +32,7 @@ export async function comeBack(source: Source, coming: ComingBack): Promise<Rest
   if (state === 'PENDING' || (state === 'COMPLETING' && isOrdered)) return begin(source, coming, isOrdered);
   if (state === 'COMPLETING')
     return { ok: false, status: 500, message: `job ${jobId} is completing: ask again when it is over` };
-  if (!OVER.test(state)) {
+  if (!ENDED_HERE_STATES.has(state)) {
     const where = facts.nodes.length > 0 ? ` on ${facts.nodes.slice(0, 3).join(', ')}` : '';
     return {
       ok: false,
@@ -43,7 +40,7 @@ export async function comeBack(source: Source, coming: ComingBack): Promise<Rest
       message: `job ${jobId} is ${state}${where}: there is nothing to bring back`,
     };
   }
-  if (reason !== 'manual' && !LOST.test(state)) {
+  if (reason !== 'manual' && !INTERRUPTED_STATES.has(state)) {
     const message = `job ${jobId} has ended by itself (${state}): it is brought back only by hand (reason manual)`;
     return { ok: false, status: 400, message };
   }

@@ -5,6 +5,7 @@ import { nodeCommand, readNodes } from '../../slurm/sinfo.ts';
 import { jobCommand } from '../../slurm/squeue.ts';
 import type { Exec } from '../../system/ports.ts';
 import type { JobId } from '../../vocabulary/job.ts';
+import { CLOSED_NODE_STATES } from '../../vocabulary/slurm-states.ts';
 
 /** Where its owner wants a job not to run, and where to: hostlists as Slurm prints them, empty for none. */
 export interface Placement {
@@ -36,9 +37,6 @@ export async function placementOf({ exec, slurm }: Asking, jobId: JobId): Promis
   return HOSTLIST.test(lists.excluded) && HOSTLIST.test(lists.required) ? lists : null;
 }
 
-/** In these, Slurm gives a node no job by itself. */
-const CLOSED = /^(DRAIN|FAIL|DOWN|POWERING_DOWN|POWER_DOWN|REBOOT_ISSUED)$/;
-
 /** Whether Slurm could give this node the job again; a message where it cannot be asked. */
 export async function takesJobs(
   { exec, slurm }: Asking,
@@ -49,5 +47,7 @@ export async function takesJobs(
   const look = readNodes(result, slurm.mark, [node]);
   if (look.type !== 'nodes') return { problem: look.message };
   const facts = look.nodes.get(node);
-  return { open: facts === undefined || ![facts.base, ...facts.flags].some((flag) => CLOSED.test(flag)) };
+  return {
+    open: facts === undefined || ![facts.base, ...facts.flags].some((flag) => CLOSED_NODE_STATES.has(flag)),
+  };
 }

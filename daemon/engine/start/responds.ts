@@ -1,8 +1,7 @@
 import { slurmCommands } from '../../slurm/commands.ts';
 import { isDoubtful, nodeCommand, readNodes } from '../../slurm/sinfo.ts';
 import type { Exec } from '../../system/ports.ts';
-
-const SILENT = /^(DOWN|UNKNOWN|ERROR|FUTURE|NOT_RESPONDING|POWERED_DOWN|POWERING_DOWN)$/;
+import { UNREACHABLE_NODE_STATES } from '../../vocabulary/slurm-states.ts';
 
 /** Whether Slurm reaches a node, by a single record; where it does not say, the node may be cut off. */
 export type Responds = (node: string) => Promise<boolean>;
@@ -13,6 +12,6 @@ export function respondsBy(exec: Exec, bin: string): Responds {
     const look = readNodes(await exec.run(nodeCommand(slurm, node)), slurm.mark, [node]);
     const facts = look.type === 'nodes' ? look.nodes.get(node) : undefined;
     if (facts === undefined || isDoubtful(facts)) return false;
-    return ![facts.base, ...facts.flags].some((flag) => SILENT.test(flag));
+    return ![facts.base, ...facts.flags].some((flag) => UNREACHABLE_NODE_STATES.has(flag));
   };
 }

@@ -1,5 +1,5 @@
-import { ENDED_STATES } from '../../vocabulary/job.ts';
 import type { Outcome } from '../../vocabulary/outcome.ts';
+import { isEnding } from '../../vocabulary/slurm-states.ts';
 import { type Acting, actOutcome } from './acting.ts';
 import { lookForRun, type Run } from './this-run.ts';
 
@@ -11,7 +11,7 @@ export async function endRun(acting: Acting, run: Run, signal?: AbortSignal): Pr
   const seen = await lookForRun(acting.look, run, signal);
   if (seen.type === 'absent') return { type: 'done' };
   if (seen.type !== 'this') return seen;
-  if (seen.facts.state === 'COMPLETING' || ENDED_STATES.has(seen.facts.state)) return { type: 'done' };
+  if (isEnding(seen.facts.state)) return { type: 'done' };
   // `--ctld` or not, scancel is silent (exit 0) about a job that is gone.
   const result = await acting.exec.run(
     {

@@ -1,6 +1,7 @@
 import type { JobRow } from '../../slurm/job-row.ts';
 import { readUsersJobs, usersJobsCommand } from '../../slurm/users-jobs.ts';
-import { ENDED_STATES, type EpochMs, type JobId } from '../../vocabulary/job.ts';
+import type { EpochMs, JobId } from '../../vocabulary/job.ts';
+import { isEnding } from '../../vocabulary/slurm-states.ts';
 import type { Acting } from './acting.ts';
 
 /** What a restore that nobody answered for should have brought about. */
@@ -64,16 +65,12 @@ export async function lookForRestored(
       type: 'unknown',
       message: `squeue does not list job ${facts.jobId} among those of uid ${owner.uid}`,
     };
-  if (run && run.restarts === sought.restarts && !isOver(run.state))
+  if (run && run.restarts === sought.restarts && !isEnding(run.state))
     return { type: 'not-yet', state: run.state };
   const successor = findSuccessor(rows, { ...sought, owner });
   return successor
     ? { type: 'happened', how: 'new-job', jobId: successor.jobId, state: successor.state }
     : { type: 'not-yet', state };
-}
-
-function isOver(state: string): boolean {
-  return state === 'COMPLETING' || ENDED_STATES.has(state);
 }
 
 /** The first job of this owner and name that was submitted since; Slurm counts whole seconds. */

@@ -1,5 +1,5 @@
-import { ENDED_STATES } from '../../vocabulary/job.ts';
 import type { Outcome } from '../../vocabulary/outcome.ts';
+import { ENDED_STATES } from '../../vocabulary/slurm-states.ts';
 import { type Acting, actOutcome } from './acting.ts';
 import { lookForRun, type Run } from './this-run.ts';
 

@@ -7,6 +7,7 @@ import type { Clock, Exec, Log } from '../../system/ports.ts';
 import type { DaemonEvent } from '../../vocabulary/event.ts';
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 import type { NodeFacts } from '../../vocabulary/node.ts';
+import { isDrained } from '../../vocabulary/slurm-states.ts';
 import { Health, type HealthCounters } from './health.ts';
 
 export interface NodeWatchOptions {
@@ -56,8 +57,7 @@ export function watchNodes(options: NodeWatchOptions): NodeWatch {
     return before === undefined || textOf(before) !== textOf(facts);
   };
   /** What becomes of a drain matters at once: it may get a deadline, or be lifted. */
-  const isDrained = (name: string) =>
-    said.get(name)?.flags.some((flag) => flag === 'DRAIN' || flag === 'FAIL');
+  const isInDrain = (name: string) => isDrained(said.get(name)?.flags ?? []);
 
   function tell(facts: NodeFacts): void {
     if (!isNews(facts)) return;
@@ -114,7 +114,7 @@ export function watchNodes(options: NodeWatchOptions): NodeWatch {
       harmless.delete(name);
     }
     if (!(await ask(node, signal))) return;
-    const singly = others.length > SINGLY ? others.filter(isDrained).slice(0, SINGLY) : others;
+    const singly = others.length > SINGLY ? others.filter(isInDrain).slice(0, SINGLY) : others;
     if (others.length > SINGLY && clock.now() >= tableAt) {
       tableAt = clock.now() + Math.max(TABLE_EVERY, 4 * pollMs);
       if (!(await askTable(others, signal))) return;
