@@ -1,7 +1,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { withHardDeadline } from '../../system/async/deadline.ts';
 import { mapConcurrent } from '../../system/async/map-concurrent.ts';
-import { within } from '../../system/async/within.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { Manifest } from '../manifest.ts';
 import { atStore, atStoreForLong } from '../store/threads.ts';
@@ -45,7 +45,7 @@ export async function storeAll(
   const compress = wanted === 'zstd' && (await packs(all)) ? 'zstd' : 'none';
   const limit = AT_LEAST_MS + all.reduce((sum, { bytes }) => sum + bytes, 0) / BYTES_PER_MS;
   const late = `the shared file system took longer than ${Math.round(limit / 1000)} s`;
-  return within(limit, late, signal, async (stop) =>
+  return withHardDeadline(limit, late, signal, async (stop) =>
     store({ dir, images, archive, record, compress, isApart: await isApart(dir, staging.dir, stop) }, stop),
   );
 }

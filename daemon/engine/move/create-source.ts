@@ -4,8 +4,8 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { slurmCommands } from '../../slurm/commands.ts';
 import { confCommand, readConf } from '../../slurm/conf.ts';
+import { withHardDeadline } from '../../system/async/deadline.ts';
 import { Mutex } from '../../system/async/mutex.ts';
-import { within } from '../../system/async/within.ts';
 import { Lanes } from '../../system/lanes.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import { deviceOf, reachOf } from '../dump/file-systems.ts';
@@ -63,7 +63,7 @@ export function createSource(ports: EnginePorts, parts: SourceParts): Source {
     async reachOf() {
       const mounts = parseMounts(await readFile(join(proc, 'self/mountinfo'), 'utf8'));
       const late = `the file system of ${config.dir} does not answer`;
-      const dir = await within(STORE_MS, late, ports.signal, (stop) =>
+      const dir = await withHardDeadline(STORE_MS, late, ports.signal, (stop) =>
         atStore(() => stat(config.dir, { bigint: true }), stop),
       );
       return reachOf(mounts, deviceOf(dir.dev));

@@ -1,3 +1,4 @@
+import { withDeadline } from '../../system/async/deadline.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { SlurmActions } from '../ports.ts';
 import type { Acting } from './acting.ts';
@@ -5,16 +6,18 @@ import { endRun } from './end-run.ts';
 import { lookForRestored, type Owner } from './look-for-restored.ts';
 import { queryNode, setDrain } from './set-drain.ts';
 import { setRequeue } from './set-requeue.ts';
-import { within } from './within.ts';
 
 /** The performer's port to Slurm. `ownerOf` is what the daemon itself remembers of a job. */
 export function slurmActions(acting: Acting, ownerOf: (jobId: JobId) => Owner | null): SlurmActions {
   return {
     queryJob: (jobId, signal, withinMs) =>
-      within(acting.clock, withinMs, signal, (limited) => acting.look(jobId, limited)),
+      withDeadline(withinMs, signal, (limited) => acting.look(jobId, limited), acting.clock),
     setRequeue: (jobId, restarts, requeue, signal, withinMs) =>
-      within(acting.clock, withinMs, signal, (limited) =>
-        setRequeue(acting, { jobId, restarts }, requeue, limited),
+      withDeadline(
+        withinMs,
+        signal,
+        (limited) => setRequeue(acting, { jobId, restarts }, requeue, limited),
+        acting.clock,
       ),
     endRun: (jobId, restarts, signal) => endRun(acting, { jobId, restarts }, signal),
     queryNode: (node, signal) => queryNode(acting, node, signal),

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { DeadlineError, withDeadline } from '../../../system/async/deadline.ts';
 import { cleanText } from '../../../system/log/clean-text.ts';
 import type { Millis } from '../../../vocabulary/job.ts';
 import { errorCode, type FailureKind, failureKind } from './failure.ts';
@@ -43,30 +44,25 @@ export async function exchange(
   request: ExchangeRequest,
   signal: AbortSignal,
 ): Promise<Exchange> {
-  const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(new TimeLimit()), request.timeoutMs);
-  const either = AbortSignal.any([signal, limit.signal]);
+  return withDeadline(request.timeoutMs, signal, (limited) => exchangeOver(lanes, request, limited));
+}
+
+async function exchangeOver(lanes: Lanes, request: ExchangeRequest, signal: AbortSignal): Promise<Exchange> {
   let lane: Lane | null = null;
   let reusable = false;
   try {
-    lane = await lanes.take(either);
-    either.throwIfAborted();
-    const result = await send(lane, request, either);
+    lane = await lanes.take(signal);
+    signal.throwIfAborted();
+    const result = await send(lane, request, signal);
     reusable = result.type === 'answer' && result.whole;
     return result;
   } catch (error) {
     // Only the wait for a connection ends here: once one is taken, `send` knows more.
-    if (!(error instanceof TimeLimit)) throw error;
+    if (!(error instanceof DeadlineError)) throw error;
     return { type: 'failure', kind: 'timeout', written: false, message: 'no connection was free in time' };
   } finally {
-    clearTimeout(timer);
     if (lane !== null) lanes.give(lane, reusable);
   }
-}
-
-/** The reason of a signal that the exchange's own time limit aborted. */
-class TimeLimit extends Error {
-  override readonly name = 'TimeLimit';
 }
 
 function send(lane: Lane, request: ExchangeRequest, signal: AbortSignal): Promise<Exchange> {
@@ -100,7 +96,7 @@ function send(lane: Lane, request: ExchangeRequest, signal: AbortSignal): Promis
       else finish(() => resolve({ type: 'failure', kind, written, message }));
     };
     const onAbort = () => {
-      if (signal.reason instanceof TimeLimit) fail('timeout', `no answer within ${request.timeoutMs} ms`);
+      if (signal.reason instanceof DeadlineError) fail('timeout', `no answer within ${request.timeoutMs} ms`);
       else finish(() => reject(signal.reason));
     };
     signal.addEventListener('abort', onAbort, { once: true });

@@ -1,3 +1,4 @@
+import { withDeadline } from '../../../system/async/deadline.ts';
 import type { Clock } from '../../../system/ports.ts';
 import type { Millis } from '../../../vocabulary/job.ts';
 import type { Absent, Provider } from './provider.ts';
@@ -16,21 +17,19 @@ export async function detect(
   signal: AbortSignal,
 ): Promise<string | null> {
   if (provider.detect === undefined) return null;
-  const limit = new AbortController();
+  const { detect } = provider;
   // Real time, not the clock's: it bounds a request, as the client's own time limit does.
-  const timer = setTimeout(() => limit.abort(), withinMs);
-  const either = AbortSignal.any([signal, limit.signal]);
-  let last: Absent | null = null;
-  try {
-    for (;;) {
-      last = await provider.detect(either);
-      if (last === null || !last.passing) return last?.why ?? null;
-      await clock.sleep(PAUSE, either);
+  return withDeadline(withinMs, signal, async (limited) => {
+    let last: Absent | null = null;
+    try {
+      for (;;) {
+        last = await detect(limited);
+        if (last === null || !last.passing) return last?.why ?? null;
+        await clock.sleep(PAUSE, limited);
+      }
+    } catch (error) {
+      if (!limited.aborted) throw error;
+      return last?.why ?? `no answer within ${withinMs} ms`;
     }
-  } catch (error) {
-    if (!either.aborted) throw error;
-    return last?.why ?? `no answer within ${withinMs} ms`;
-  } finally {
-    clearTimeout(timer);
-  }
+  });
 }

@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import { DeadlineError, withDeadline } from '../../../system/async/deadline.ts';
 import { cleanText } from '../../../system/log/clean-text.ts';
 import type { Clock } from '../../../system/ports.ts';
 import type { Millis } from '../../../vocabulary/job.ts';
@@ -47,34 +48,42 @@ export function metadataClient(endpoint: string, clock: Clock): MetadataClient {
   const start = requester(endpoint);
   return {
     ask: ({ method = 'GET', path, headers = {}, body, timeoutMs }, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(signal.reason);
-        const request = start(`${endpoint}${path}`, {
-          method,
-          headers: {
-            'user-agent': 'ckptd',
-            ...headers,
-            ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
-          },
-        });
-        const end = (settle: () => void) => {
-          clearTimeout(timer);
-          signal.removeEventListener('abort', onAbort);
-          settle();
-          request.destroy();
-        };
-        const fail = (message: string) => end(() => resolve({ type: 'failure', message }));
-        const onAbort = () => end(() => reject(signal.reason));
-        const late = { type: 'failure', message: `no answer within ${timeoutMs} ms`, timeout: true } as const;
-        const timer = setTimeout(() => end(() => resolve(late)), timeoutMs);
-        signal.addEventListener('abort', onAbort, { once: true });
-        // Stays: what goes wrong after the end is nobody's business, and must not end the process.
-        request.on('error', (error: NodeJS.ErrnoException) => fail(describe(error)));
-        request.on('response', (response) =>
-          read(response, fail, (text) => end(() => resolve(answerOf(response, text, clock)))),
-        );
-        request.end(body);
-      }),
+      withDeadline(
+        timeoutMs,
+        signal,
+        (limited) =>
+          new Promise((resolve, reject) => {
+            if (limited.aborted) return reject(limited.reason);
+            const request = start(`${endpoint}${path}`, {
+              method,
+              headers: {
+                'user-agent': 'ckptd',
+                ...headers,
+                ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+              },
+            });
+            const end = (settle: () => void) => {
+              limited.removeEventListener('abort', onAbort);
+              settle();
+              request.destroy();
+            };
+            const fail = (message: string) => end(() => resolve({ type: 'failure', message }));
+            const late = {
+              type: 'failure',
+              message: `no answer within ${timeoutMs} ms`,
+              timeout: true,
+            } as const;
+            const onAbort = () =>
+              end(() => (limited.reason instanceof DeadlineError ? resolve(late) : reject(limited.reason)));
+            limited.addEventListener('abort', onAbort, { once: true });
+            // Stays: an error after the end concerns nobody, and must not end the process.
+            request.on('error', (error: NodeJS.ErrnoException) => fail(describe(error)));
+            request.on('response', (response) =>
+              read(response, fail, (text) => end(() => resolve(answerOf(response, text, clock)))),
+            );
+            request.end(body);
+          }),
+      ),
   };
 }
 
@@ -105,7 +114,7 @@ function answerOf(response: IncomingMessage, body: string, clock: Clock): Metada
 
 type Requester = (url: string, options: RequestOptions) => ClientRequest;
 
-/** Modules come this way, and not by import, for the reason in `sources/socket/listen.ts`; TLS only for who wants it. */
+/** Modules come this way, and not by import, for the reason in `http/http-server.ts`; TLS only for who wants it. */
 function requester(endpoint: string): Requester {
   const http = process.getBuiltinModule(endpoint.startsWith('https:') ? 'node:https' : 'node:http');
   // An agent of one's own knows no proxy, whatever the environment says.
