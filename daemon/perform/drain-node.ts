@@ -4,13 +4,13 @@
  * What is seen is no event: the watch of the nodes tells only what differs from what it told last.
  */
 import { backoff } from '../system/async/backoff.ts';
+import { retry } from '../system/async/retry.ts';
 import { readDrainReason } from '../vocabulary/drain-reason.ts';
 import type { Effect } from '../vocabulary/effect.ts';
 import type { NodeFacts } from '../vocabulary/node.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
 import { isDrained } from '../vocabulary/slurm-states.ts';
 import type { Performance, PerformPorts } from './ports.ts';
-import { waitUnlessRecalled } from './wait-unless-recalled.ts';
 
 type DrainNode = Extract<Effect, { kind: 'drain-node' }>;
 type UndrainNode = Extract<Effect, { kind: 'undrain-node' }>;
@@ -62,42 +62,48 @@ interface Aim {
 }
 
 /** Looks, acts and looks again, for as long as slurmctld is away. */
-async function untilItShows(
+function untilItShows(
   ports: PerformPorts,
   p: Performance<DrainNode | UndrainNode>,
   aim: Aim,
 ): Promise<Outcome> {
+  const { recall, signal } = p;
+  const { node } = p.effect;
   let acted = p.sentBefore !== null;
   let taken = 0;
-  for (let attempt = 0; ; attempt++) {
-    if (p.recall.aborted && !acted && aim.recallable(null)) return { type: 'recalled' };
-    const answer = await ports.slurm.queryNode(p.effect.node, p.signal);
-    p.signal.throwIfAborted();
-    if (answer.type === 'absent')
-      return { type: 'refused', status: 0, message: `Slurm knows no node ${p.effect.node}` };
-    let problem: string | null = null;
-    if (answer.type === 'unavailable') {
-      problem = answer.message;
-    } else {
-      const { facts } = answer;
-      const verdict = aim.verdict(facts);
-      if (verdict !== null) return verdict;
-      if (p.recall.aborted && aim.recallable(facts)) return { type: 'recalled' };
-      p.markSent();
-      acted = true;
-      const outcome = await aim.act();
-      p.signal.throwIfAborted();
-      if (outcome.type !== 'done' && outcome.type !== 'unavailable') return outcome;
-      if (outcome.type === 'unavailable') problem = outcome.message;
-      else if (++taken >= MOST_TAKEN) {
-        const message = `Slurm took it ${taken} times, and node ${p.effect.node} does not show it`;
-        return { type: 'refused', status: 0, message };
-      } else if (taken === 1) continue;
-    }
-    if (problem !== null) report(ports, p.effect, attempt, problem);
-    const pause = backoff(attempt, ports.random(), 500, 15_000);
-    await waitUnlessRecalled(ports.clock, pause, p.recall, p.signal);
+
+  async function tryOnce(): Promise<{ done: Outcome } | { problem: string | null }> {
+    if (recall.aborted && !acted && aim.recallable(null)) return { done: { type: 'recalled' } };
+    const answer = await ports.slurm.queryNode(node, signal);
+    signal.throwIfAborted();
+    if (answer.type === 'absent') return { done: refused(`Slurm knows no node ${node}`) };
+    if (answer.type === 'unavailable') return { problem: answer.message };
+    const verdict = aim.verdict(answer.facts);
+    if (verdict !== null) return { done: verdict };
+    if (recall.aborted && aim.recallable(answer.facts)) return { done: { type: 'recalled' } };
+    p.markSent();
+    acted = true;
+    const outcome = await aim.act();
+    signal.throwIfAborted();
+    if (outcome.type === 'unavailable') return { problem: outcome.message };
+    if (outcome.type !== 'done') return { done: outcome };
+    if (++taken < MOST_TAKEN) return { problem: null };
+    return { done: refused(`Slurm took it ${taken} times, and node ${node} does not show it`) };
   }
+
+  return retry<Outcome>({ clock: ports.clock, signal, wake: recall }, async (attempt) => {
+    const result = await tryOnce();
+    if ('done' in result) return result;
+    if (result.problem !== null) report(ports, p.effect, attempt, result.problem);
+    // What slurmctld took for the first time shows at once.
+    const againAfter =
+      result.problem === null && taken === 1 ? 0 : backoff(attempt, ports.random(), 500, 15_000);
+    return { againAfter };
+  });
+}
+
+function refused(message: string): Outcome {
+  return { type: 'refused', status: 0, message };
 }
 
 /** The first failure and every tenth: slurmctld may be away for hours. */

@@ -4,13 +4,13 @@
  * happened. Only when Slurm shows twice, with some time between, that nothing has, is it asked for again.
  */
 import { backoff } from '../system/async/backoff.ts';
+import { retry } from '../system/async/retry.ts';
 import type { Effect } from '../vocabulary/effect.ts';
 import type { EpochMs } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
 import { NODE_FAILURE_STATES } from '../vocabulary/slurm-states.ts';
 import { staleRun } from './fresh-run.ts';
 import type { Performance, PerformPorts } from './ports.ts';
-import { waitUnlessRecalled } from './wait-unless-recalled.ts';
 
 type Restore = Extract<Effect, { kind: 'restore' }>;
 
@@ -21,31 +21,31 @@ const LOOKS_WITHIN_MS = 2_000;
 /** States in which a run can be brought back: it runs, or its node failed and Slurm gave it up. */
 const RESTORABLE = ['RUNNING', ...NODE_FAILURE_STATES];
 
-export async function performRestore(ports: PerformPorts, p: Performance<Restore>): Promise<Outcome> {
+export function performRestore(ports: PerformPorts, p: Performance<Restore>): Promise<Outcome> {
+  const { recall, signal } = p;
   let sentAt = p.sentBefore;
   let unanswered = sentAt !== null;
-  for (let attempt = 0; ; attempt++) {
-    if (sentAt !== null && (await happened(ports, p, sentAt))) return { type: 'restored', actionId: null };
+  return retry<Outcome>({ clock: ports.clock, signal, wake: recall }, async (attempt) => {
+    if (sentAt !== null && (await happened(ports, p, sentAt))) {
+      return { done: { type: 'restored', actionId: null } };
+    }
     sentAt = null;
-    const stale = p.recall.aborted ? null : await lookBefore(ports, p);
-    p.signal.throwIfAborted();
-    if (stale !== null) return unanswered ? afterNoAnswer(stale) : stale;
-    if (p.recall.aborted) return { type: 'recalled' };
+    const stale = recall.aborted ? null : await lookBefore(ports, p);
+    signal.throwIfAborted();
+    if (stale !== null) return { done: unanswered ? afterNoAnswer(stale) : stale };
+    if (recall.aborted) return { done: { type: 'recalled' } };
     p.markSent();
     const askedAt = ports.clock.now();
     const { actionId, reason } = p.effect;
-    const answer = await ports.api.restoreOnce({ actionId, clusterId: ports.clusterId, reason }, p.signal);
-    if (answer.type === 'accepted') return { type: 'restored', actionId: answer.actionId };
-    if (answer.type === 'refused') return answer;
+    const answer = await ports.api.restoreOnce({ actionId, clusterId: ports.clusterId, reason }, signal);
+    if (answer.type === 'accepted') return { done: { type: 'restored', actionId: answer.actionId } };
+    if (answer.type === 'refused') return { done: answer };
     report(ports, p.effect, attempt, answer.message);
-    if (answer.type === 'ambiguous') {
-      sentAt = askedAt;
-      unanswered = true;
-    } else {
-      const pause = answer.afterMs ?? backoff(attempt, ports.random());
-      await waitUnlessRecalled(ports.clock, pause, p.recall, p.signal);
-    }
-  }
+    if (answer.type === 'retry') return { againAfter: answer.afterMs ?? backoff(attempt, ports.random()) };
+    sentAt = askedAt;
+    unanswered = true;
+    return { againAfter: 0 };
+  });
 }
 
 /** A recall ends it: nothing was asked for yet. */
@@ -65,21 +65,20 @@ function afterNoAnswer(stale: Extract<Outcome, { type: 'stale' }>): Outcome {
 }
 
 /** Asks Slurm until it shows that the restore happened, or twice that it did not. */
-async function happened(ports: PerformPorts, p: Performance<Restore>, since: EpochMs): Promise<boolean> {
+function happened(ports: PerformPorts, p: Performance<Restore>, since: EpochMs): Promise<boolean> {
   const { jobId, restarts } = p.effect;
-  for (let attempt = 0, misses = 0; misses < 2; attempt++) {
+  let misses = 0;
+  return retry({ clock: ports.clock, signal: p.signal }, async (attempt) => {
     const look = await ports.slurm.lookForRestored({ jobId, restarts, since }, p.signal);
     if (look.type === 'happened') {
       ports.log.info({ job_id: jobId, effect: p.effect.id }, `the restore happened: ${look.message}`);
-      return true;
+      return { done: true };
     }
-    if (look.type === 'not-yet') misses++;
-    if (misses >= 2) break;
-    const pause =
+    if (look.type === 'not-yet' && ++misses >= 2) return { done: false };
+    const againAfter =
       look.type === 'unknown' ? backoff(attempt, ports.random(), 1_000, 15_000) : SETTLES_WITHIN_MS;
-    await ports.clock.sleep(pause, p.signal);
-  }
-  return false;
+    return { againAfter };
+  });
 }
 
 function report(ports: PerformPorts, effect: Restore, attempt: number, message: string): void {

@@ -1,9 +1,9 @@
 import { backoff } from '../system/async/backoff.ts';
+import { retryUntil } from '../system/async/retry.ts';
 import type { Effect } from '../vocabulary/effect.ts';
 import type { EpochMs } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
 import type { Performance, PerformPorts } from './ports.ts';
-import { waitUnlessRecalled } from './wait-unless-recalled.ts';
 
 /** Also of a guard whose time went by in its lane, or while ckptd was down: without it there may be two copies. */
 const ONE_TRY_MS = 1_000;
@@ -31,20 +31,20 @@ export function performEndSource(
   return untilSlurmAnswers(ports, p, null, () => ports.slurm.endRun(jobId, restarts, p.signal));
 }
 
-async function untilSlurmAnswers(
+function untilSlurmAnswers(
   ports: PerformPorts,
   p: Performance,
   expiresAt: EpochMs | null,
   act: () => Promise<Outcome>,
 ): Promise<Outcome> {
-  for (let attempt = 0; ; attempt++) {
-    if (p.recall.aborted) return { type: 'recalled' };
+  const { recall, signal } = p;
+  const options = { clock: ports.clock, signal, wake: recall, until: expiresAt };
+  return retryUntil<Outcome>(options, async (failures) => {
+    if (recall.aborted) return { done: { type: 'recalled' } };
     const outcome = await act();
-    p.signal.throwIfAborted();
-    if (outcome.type !== 'unavailable') return outcome;
-    if (p.recall.aborted) return { type: 'recalled' };
-    const pause = backoff(attempt, ports.random(), 500, 15_000);
-    if (expiresAt !== null && ports.clock.now() + pause >= expiresAt) return outcome;
-    await waitUnlessRecalled(ports.clock, pause, p.recall, p.signal);
-  }
+    signal.throwIfAborted();
+    if (outcome.type !== 'unavailable') return { done: outcome };
+    if (recall.aborted) return { done: { type: 'recalled' } };
+    return { againAfter: backoff(failures, ports.random(), 500, 15_000), last: outcome };
+  });
 }

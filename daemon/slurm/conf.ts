@@ -1,5 +1,6 @@
 import { backoff } from '../system/async/backoff.ts';
-import { firstBeat, placeOf, sleepUnlessUrgent } from '../system/node-phase.ts';
+import { sleepUnlessWoken } from '../system/async/sleep.ts';
+import { firstBeat, placeOf } from '../system/node-phase.ts';
 import type { Clock, Command, CommandResult, Exec, Log } from '../system/ports.ts';
 import type { Millis } from '../vocabulary/job.ts';
 import { failed, garbage, type SlurmCommands, type Unavailable } from './commands.ts';
@@ -87,7 +88,7 @@ export async function loadConf(load: LoadConf): Promise<SlurmConf> {
     if (urgent.aborted) await clock.sleep(pause, signal);
     else {
       const now = clock.now();
-      await sleepUnlessUrgent(clock, Math.max(pause, firstBeat(node, 30_000, now) - now), urgent, signal);
+      await sleepUnlessWoken(clock, Math.max(pause, firstBeat(node, 30_000, now) - now), urgent, signal);
     }
   }
 }

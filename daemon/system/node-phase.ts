@@ -1,5 +1,4 @@
 import type { EpochMs, Millis } from '../vocabulary/job.ts';
-import type { Clock } from './ports.ts';
 
 /**
  * The next moment after `now` of a node's own beat of `period`. The beat's place is a hash of the node's name:
@@ -16,21 +15,6 @@ const STARTS_WITHIN: Millis = 30_000;
 /** When a node that has just started comes to something that it does every `period`. */
 export function firstBeat(node: string, period: Millis, now: EpochMs): EpochMs {
   return nextBeat(node, Math.min(period, STARTS_WITHIN), now);
-}
-
-/** Sleeps, or until it is urgent; rejects with the signal's reason. */
-export async function sleepUnlessUrgent(
-  clock: Clock,
-  ms: Millis,
-  urgent: AbortSignal,
-  signal: AbortSignal,
-): Promise<void> {
-  if (urgent.aborted) return signal.throwIfAborted();
-  try {
-    await clock.sleep(Math.max(0, ms), AbortSignal.any([signal, urgent]));
-  } catch {
-    signal.throwIfAborted();
-  }
 }
 
 /** A node's own place in `[0, 1)`. */

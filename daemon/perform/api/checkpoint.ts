@@ -1,3 +1,4 @@
+import { retryUntil } from '../../system/async/retry.ts';
 import type { Log } from '../../system/ports.ts';
 import type { CheckpointKind, CheckpointReason, EpochMs, Millis } from '../../vocabulary/job.ts';
 import type { Outcome } from '../../vocabulary/outcome.ts';
@@ -42,9 +43,9 @@ export async function checkpoint(
   let notFoundSince: EpochMs | null = null;
   let outcome: CheckpointOutcome = { type: 'unavailable', message: 'no time was left to ask' };
 
-  for (let tries = 0; ; tries += 1) {
+  return retryUntil<CheckpointOutcome>({ clock, signal, until: request.expiresAt }, async (tries) => {
     const left = request.expiresAt - clock.now();
-    if (left <= 0) return outcome;
+    if (left <= 0) return { done: outcome };
     if (tries > 0) counters.retried('checkpoint');
     const timeoutMs = Math.min(deps.timeoutMs, left);
     const result = await attempt(
@@ -53,25 +54,25 @@ export async function checkpoint(
       signal,
     );
     outcome = read(result);
-    if (outcome.type === 'accepted' || outcome.type === 'refused') return outcome;
+    if (outcome.type === 'accepted' || outcome.type === 'refused') return { done: outcome };
 
     const now = clock.now();
     let wait: Millis;
     if (outcome.type === 'not-checkpointable') {
       notFoundSince ??= now;
       wait = NOT_FOUND.everyMs;
-      if (now + wait > notFoundSince + NOT_FOUND.forMs) return outcome;
+      if (now + wait > notFoundSince + NOT_FOUND.forMs) return { done: outcome };
     } else {
       wait = (result.type === 'failed' ? result.afterMs : null) ?? attemptWait(tries, random);
     }
     const fields = { jobId: request.jobId, tries: tries + 1, wait_ms: wait, problem: outcome.message };
     if (now + wait >= request.expiresAt) {
       log.debug(fields, 'gave up asking for a checkpoint: its time is over');
-      return outcome;
+      return { done: outcome };
     }
     log[tries === 0 ? 'info' : 'debug'](fields, 'a checkpoint was not accepted, asking again');
-    await clock.sleep(wait, signal);
-  }
+    return { againAfter: wait, last: outcome };
+  });
 }
 
 function read(result: Attempt): CheckpointOutcome {

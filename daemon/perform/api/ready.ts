@@ -1,3 +1,4 @@
+import { retryUntil } from '../../system/async/retry.ts';
 import type { Clock, Log } from '../../system/ports.ts';
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 import type { Outcome } from '../../vocabulary/outcome.ts';
@@ -30,21 +31,21 @@ export async function awaitReady(
   const { actionId, expiresAt } = request;
   let message = 'no time was left to ask';
 
-  for (let polls = 0; ; polls += 1) {
+  return retryUntil<Outcome>({ clock, signal, until: expiresAt }, async (polls) => {
     const left = expiresAt - clock.now();
-    if (left <= 0) return { type: 'unavailable', message };
+    if (left <= 0) return { done: { type: 'unavailable', message } };
     const reading = await status.read(actionId, Math.min(deps.timeoutMs, left), signal);
     if (reading.type === 'ready' || reading.type === 'no-status') {
-      return { type: 'ready', readyAt: clock.now() };
+      return { done: { type: 'ready', readyAt: clock.now() } };
     }
-    if (reading.type === 'failed') return { type: 'refused', status: 200, message: reading.message };
-    if (reading.type === 'refused') return reading;
+    if (reading.type === 'failed')
+      return { done: { type: 'refused', status: 200, message: reading.message } };
+    if (reading.type === 'refused') return { done: reading };
 
     message = reading.message;
     const asked = reading.type === 'unavailable' ? reading.afterMs : null;
     const wait = asked ?? pollWait(polls, random);
     log.debug({ actionId, polls: polls + 1, wait_ms: wait, message }, 'a checkpoint is not ready yet');
-    if (clock.now() + wait >= expiresAt) return { type: 'unavailable', message };
-    await clock.sleep(wait, signal);
-  }
+    return { againAfter: wait, last: { type: 'unavailable', message } };
+  });
 }

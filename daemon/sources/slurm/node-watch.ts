@@ -2,7 +2,8 @@ import type { SlurmCommands } from '../../slurm/commands.ts';
 import { allNodesCommand, isDoubtful, type NodesAnswer, nodeCommand, readNodes } from '../../slurm/sinfo.ts';
 import { type Background, inBackground } from '../../system/async/background.ts';
 import { doubled } from '../../system/async/backoff.ts';
-import { firstBeat, nextBeat, sleepUnlessUrgent } from '../../system/node-phase.ts';
+import { sleepUnlessWoken } from '../../system/async/sleep.ts';
+import { firstBeat, nextBeat } from '../../system/node-phase.ts';
 import type { Clock, Exec, Log } from '../../system/ports.ts';
 import type { DaemonEvent } from '../../vocabulary/event.ts';
 import type { EpochMs, Millis } from '../../vocabulary/job.ts';
@@ -126,7 +127,7 @@ export function watchNodes(options: NodeWatchOptions): NodeWatch {
 
   const background = inBackground(options.signal, async (signal) => {
     const first = firstBeat(node, pollMs, clock.now()) - clock.now();
-    await sleepUnlessUrgent(clock, first, options.urgent, signal);
+    await sleepUnlessWoken(clock, first, options.urgent, signal);
     for (;;) {
       signal.throwIfAborted();
       await round(signal);

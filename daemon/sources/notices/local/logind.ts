@@ -7,6 +7,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { doubled } from '../../../system/async/backoff.ts';
+import { retry } from '../../../system/async/retry.ts';
 import type { EpochMs, Millis } from '../../../vocabulary/job.ts';
 import type { Notice } from '../../../vocabulary/notice.ts';
 import { makeNotice } from '../notice.ts';
@@ -78,21 +79,21 @@ class Watch {
     if (noticeId === this.#notice?.id) this.#child.abort();
   }
 
-  async #isThere(signal: AbortSignal): Promise<boolean> {
+  #isThere(signal: AbortSignal): Promise<boolean> {
     const { clock, log } = this.#ports;
-    for (let look = 0; ; look++) {
+    return retry({ clock, signal }, async (looks) => {
       const state = await this.#ask(signal);
       if (typeof state !== 'string') {
         this.#tell(state, clock.now(), signal);
-        return true;
+        return { done: true };
       }
-      if (look === LOOKS_AT_START - 1) {
+      if (looks === LOOKS_AT_START - 1) {
         const fields = { source: NAME, problem: state };
         log.debug(fields, 'no systemd-logind that could tell of a shutdown of this host');
-        return false;
+        return { done: false };
       }
-      await clock.sleep(doubled(look, 1_000, 60_000), signal);
-    }
+      return { againAfter: doubled(looks, 1_000, 60_000) };
+    });
   }
 
   /** Keeps the child until it ends, by itself or because it may. @returns whether it was of use. */
