@@ -8,7 +8,7 @@
 import { type Effect, isNodeEffect } from '../vocabulary/effect.ts';
 import type { EpochMs, JobId } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
-import { laneOf, perform } from './perform.ts';
+import { orderKeyOf, perform } from './perform.ts';
 import type { PerformPorts } from './ports.ts';
 
 export interface Outbox {
@@ -29,7 +29,8 @@ export interface OutboxPorts extends PerformPorts {
 
 export function createOutbox(ports: OutboxPorts): Outbox {
   const running = new Map<string, { effect: Effect; recall: AbortController; end: Promise<void> }>();
-  const lanes = new Map<JobId | 'node', Promise<void>>();
+  /** The last effect of each order key, to wait for. */
+  const last = new Map<JobId | 'node', Promise<void>>();
 
   async function run(effect: Effect, sentBefore: EpochMs | null, recall: AbortSignal, turn: Promise<void>) {
     // What may have been sent has to be looked into, and so has a node, whoever takes it back.
@@ -61,16 +62,16 @@ export function createOutbox(ports: OutboxPorts): Outbox {
       if (running.has(effect.id)) return;
       for (const other of running.values()) if (outdates(effect, other.effect)) other.recall.abort();
       const recall = new AbortController();
-      const lane = laneOf(effect);
-      const turn = (lane === null ? null : lanes.get(lane)) ?? Promise.resolve();
+      const key = orderKeyOf(effect);
+      const turn = (key === null ? null : last.get(key)) ?? Promise.resolve();
       const end = run(effect, sentBefore, recall.signal, turn);
       running.set(effect.id, { effect, recall, end });
-      if (lane === null) return;
+      if (key === null) return;
       // One that was recalled while it waited may end before those in front of it.
       const done = Promise.all([turn, end]).then(() => undefined);
-      lanes.set(lane, done);
+      last.set(key, done);
       void done.then(() => {
-        if (lanes.get(lane) === done) lanes.delete(lane);
+        if (last.get(key) === done) last.delete(key);
       });
     },
     recall: (effectId) => running.get(effectId)?.recall.abort(),

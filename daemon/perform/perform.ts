@@ -32,7 +32,7 @@ export function perform(ports: PerformPorts, p: Performance): Promise<Outcome> {
 }
 
 /** Effects that change a run, or the node, in Slurm are performed one after the other for each; null for others. */
-export function laneOf(effect: Effect): JobId | 'node' | null {
+export function orderKeyOf(effect: Effect): JobId | 'node' | null {
   if (isNodeEffect(effect)) return 'node';
   const changes = effect.kind === 'guard' || effect.kind === 'restore' || effect.kind === 'end-source';
   return changes ? effect.jobId : null;

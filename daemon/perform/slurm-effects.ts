@@ -5,7 +5,7 @@ import type { EpochMs } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
 import type { Performance, PerformPorts } from './ports.ts';
 
-/** Also of a guard whose time went by in its lane, or while ckptd was down: without it there may be two copies. */
+/** Also of a guard whose time went by in its queue, or while ckptd was down: without it there may be two copies. */
 const ONE_TRY_MS = 1_000;
 
 /** Sets the job's `Requeue`; doing so twice is doing it once. */

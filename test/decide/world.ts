@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { laneOf } from '../../daemon/perform/perform.ts';
+import { orderKeyOf } from '../../daemon/perform/perform.ts';
 import { readDrainReason } from '../../daemon/vocabulary/drain-reason.ts';
 import {
   type Effect,
@@ -152,7 +152,7 @@ export class World {
   performable(): Effect[] {
     const lanes = new Set<JobId | 'node'>();
     return [...this.scene.open.values()].filter((effect) => {
-      const lane = laneOf(effect);
+      const lane = orderKeyOf(effect);
       if (lane === null) return true;
       if (lanes.has(lane)) return false;
       lanes.add(lane);

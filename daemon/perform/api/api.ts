@@ -3,7 +3,7 @@ import type { Millis } from '../../vocabulary/job.ts';
 import type { ActionsApi } from '../ports.ts';
 import { checkpoint } from './checkpoint.ts';
 import { parseEndpoint } from './connection/endpoint.ts';
-import { createLanes } from './connection/lanes.ts';
+import { createPool } from './connection/pool.ts';
 import { type Environment, proxyFor } from './connection/proxy.ts';
 import { createTrust } from './connection/trust.ts';
 import { type CounterSample, createCounters } from './counters.ts';
@@ -49,7 +49,7 @@ export interface ApiDeps {
 export function createApi(deps: ApiDeps): ApiClient {
   const { clock, log, random, timeoutMs } = deps;
   const endpoint = parseEndpoint(deps.endpoint);
-  const lanes = createLanes({
+  const pool = createPool({
     endpoint,
     proxy: proxyFor(endpoint, deps.env),
     trust: createTrust(deps.caFile ?? null, deps.env),
@@ -57,7 +57,7 @@ export function createApi(deps: ApiDeps): ApiClient {
   const counters = createCounters();
   const credentials = createCredentials({ clusterId: deps.clusterId, token: deps.token, clock, log, random });
   const shared = {
-    lanes,
+    pool,
     basePath: endpoint.basePath,
     credentials,
     counters,
@@ -72,6 +72,6 @@ export function createApi(deps: ApiDeps): ApiClient {
     awaitReady: (request, signal) => awaitReady({ ...shared, status }, request, signal),
     restoreOnce: (request, signal) => restoreOnce(shared, request, signal),
     counters: () => counters.samples(),
-    close: () => lanes.close(),
+    close: () => pool.close(),
   };
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import { errorMessage } from './answer.ts';
 import { type Exchange, exchange } from './connection/exchange.ts';
-import type { Lanes } from './connection/lanes.ts';
+import type { Pool } from './connection/pool.ts';
 import type { Counters, Route } from './counters.ts';
 import type { Credentials } from './credentials.ts';
 import { statusRule } from './retries.ts';
@@ -33,7 +33,7 @@ export type Attempt =
     };
 
 export interface AttemptDeps {
-  readonly lanes: Lanes;
+  readonly pool: Pool;
   readonly basePath: string;
   readonly credentials: Credentials;
   readonly counters: Counters;
@@ -68,7 +68,7 @@ async function sendOnce(
   signal: AbortSignal,
 ): Promise<Attempt | 'credentials'> {
   const result = await exchange(
-    deps.lanes,
+    deps.pool,
     {
       method: call.method,
       path: `${deps.basePath}${call.path}`,

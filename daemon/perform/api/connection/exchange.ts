@@ -3,7 +3,7 @@ import { DeadlineError, withDeadline } from '../../../system/async/deadline.ts';
 import { cleanText } from '../../../system/log/clean-text.ts';
 import type { Millis } from '../../../vocabulary/job.ts';
 import { errorCode, type FailureKind, failureKind } from './failure.ts';
-import type { Lane, Lanes } from './lanes.ts';
+import type { Connection, Pool } from './pool.ts';
 
 export interface ExchangeRequest {
   readonly method: 'GET' | 'POST';
@@ -39,21 +39,17 @@ export type Exchange =
  * Sends one request and reads its answer. Redirects are not followed. Rejects only with the signal's reason, and
  * then the connection is gone.
  */
-export async function exchange(
-  lanes: Lanes,
-  request: ExchangeRequest,
-  signal: AbortSignal,
-): Promise<Exchange> {
-  return withDeadline(request.timeoutMs, signal, (limited) => exchangeOver(lanes, request, limited));
+export async function exchange(pool: Pool, request: ExchangeRequest, signal: AbortSignal): Promise<Exchange> {
+  return withDeadline(request.timeoutMs, signal, (limited) => exchangeOver(pool, request, limited));
 }
 
-async function exchangeOver(lanes: Lanes, request: ExchangeRequest, signal: AbortSignal): Promise<Exchange> {
-  let lane: Lane | null = null;
+async function exchangeOver(pool: Pool, request: ExchangeRequest, signal: AbortSignal): Promise<Exchange> {
+  let connection: Connection | null = null;
   let reusable = false;
   try {
-    lane = await lanes.take(signal);
+    connection = await pool.take(signal);
     signal.throwIfAborted();
-    const result = await send(lane, request, signal);
+    const result = await send(connection, request, signal);
     reusable = result.type === 'answer' && result.whole;
     return result;
   } catch (error) {
@@ -61,11 +57,11 @@ async function exchangeOver(lanes: Lanes, request: ExchangeRequest, signal: Abor
     if (!(error instanceof DeadlineError)) throw error;
     return { type: 'failure', kind: 'timeout', written: false, message: 'no connection was free in time' };
   } finally {
-    if (lane !== null) lanes.give(lane, reusable);
+    if (connection !== null) pool.give(connection, reusable);
   }
 }
 
-function send(lane: Lane, request: ExchangeRequest, signal: AbortSignal): Promise<Exchange> {
+function send(connection: Connection, request: ExchangeRequest, signal: AbortSignal): Promise<Exchange> {
   return new Promise((resolve, reject) => {
     let written = false;
     let status = 0;
@@ -101,7 +97,7 @@ function send(lane: Lane, request: ExchangeRequest, signal: AbortSignal): Promis
     };
     signal.addEventListener('abort', onAbort, { once: true });
 
-    lane.client.dispatch(
+    connection.client.dispatch(
       { method: request.method, path: request.path, headers: { ...request.headers }, body: request.body },
       {
         // Called when a connection is there and the first byte is about to be written, not before.

@@ -3,18 +3,18 @@ import { loadClient } from './undici.ts';
 import { openSocket, type Way } from './way.ts';
 
 /** One connection to the API, made when it is first used and kept for a few seconds after. */
-export interface Lane {
+export interface Connection {
   readonly client: Client;
   /** Ends the connection at once, also one that is still being made. Never rejects. */
   destroy(): Promise<void>;
 }
 
 /** The few connections that the daemon allows itself. */
-export interface Lanes {
+export interface Pool {
   /** Waits for a free one; rejects with the signal's reason. */
-  take(signal: AbortSignal): Promise<Lane>;
+  take(signal: AbortSignal): Promise<Connection>;
   /** Gives one back; `reusable` only after a whole answer, else its connection ends here. */
-  give(lane: Lane, reusable: boolean): void;
+  give(connection: Connection, reusable: boolean): void;
   /** Ends every connection; requests under way fail, later ones reject. */
   close(): Promise<void>;
 }
@@ -27,15 +27,15 @@ const IDLE_MS = 5_000;
  * Not undici's `Pool`: there a request cannot tell which connection is being made for it, so that aborting it
  * would leave a socket behind.
  */
-export function createLanes(way: Way): Lanes {
-  const idle: Lane[] = [];
-  const busy = new Set<Lane>();
+export function createPool(way: Way): Pool {
+  const idle: Connection[] = [];
+  const busy = new Set<Connection>();
   const waiting: (() => void)[] = [];
-  /** Lanes taken or about to be. */
+  /** Pool taken or about to be. */
   let taken = 0;
   let closed = false;
 
-  const make = async (): Promise<Lane> => {
+  const make = async (): Promise<Connection> => {
     const Client = await loadClient();
     const making = new AbortController();
     const client = new Client(way.endpoint.origin, {
@@ -74,28 +74,28 @@ export function createLanes(way: Way): Lanes {
       if (closed) throw new Error('the API client is closed');
       taken += 1;
       try {
-        const lane = idle.pop() ?? (await make());
-        busy.add(lane);
-        return lane;
+        const connection = idle.pop() ?? (await make());
+        busy.add(connection);
+        return connection;
       } catch (error) {
         free();
         throw error;
       }
     },
-    give(lane, reusable) {
-      busy.delete(lane);
-      if (reusable && !closed) idle.push(lane);
-      else void lane.destroy();
+    give(connection, reusable) {
+      busy.delete(connection);
+      if (reusable && !closed) idle.push(connection);
+      else void connection.destroy();
       free();
     },
     async close() {
       closed = true;
-      await Promise.all([...idle.splice(0), ...busy].map((lane) => lane.destroy()));
+      await Promise.all([...idle.splice(0), ...busy].map((connection) => connection.destroy()));
     },
   };
 }
 
-/** Resolves when it is this one's turn to look for a free lane again. */
+/** Resolves when it is this one's turn to look for a free connection again. */
 function turn(waiting: (() => void)[], signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const wake = () => {
