@@ -4,7 +4,6 @@ import { staleRun } from './fresh-run.ts';
 import type { Performance, PerformPorts } from './ports.ts';
 
 type Checkpoint = Extract<Effect, { kind: 'checkpoint' }>;
-type AwaitReady = Extract<Effect, { kind: 'await-ready' }>;
 
 /** A restore, and perhaps a deadline, waits for a final checkpoint; one of a run that is gone does no harm. */
 const FINAL_LOOKS_WITHIN_MS = 2_000;
@@ -34,9 +33,4 @@ export async function performCheckpoint(ports: PerformPorts, p: Performance<Chec
     },
     p.signal,
   );
-}
-
-/** Asks for nothing but the state of a checkpoint: any number of times is once. */
-export function performAwaitReady(ports: PerformPorts, p: Performance<AwaitReady>): Promise<Outcome> {
-  return ports.api.awaitReady({ actionId: p.effect.actionId, expiresAt: p.effect.expiresAt }, p.signal);
 }

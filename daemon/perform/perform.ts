@@ -1,7 +1,7 @@
 import { type Effect, isNodeEffect } from '../vocabulary/effect.ts';
 import type { JobId } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
-import { performAwaitReady, performCheckpoint } from './checkpoint.ts';
+import { performCheckpoint } from './checkpoint.ts';
 import { performDrainNode, performUndrainNode } from './drain-node.ts';
 import type { Performance, PerformPorts } from './ports.ts';
 import { performRestore } from './restore.ts';
@@ -17,7 +17,8 @@ export function perform(ports: PerformPorts, p: Performance): Promise<Outcome> {
     case 'checkpoint':
       return performCheckpoint(ports, { ...p, effect: p.effect });
     case 'await-ready':
-      return performAwaitReady(ports, { ...p, effect: p.effect });
+      // It asks for nothing but the state of a checkpoint: any number of times is once.
+      return ports.api.awaitReady(p.effect, p.signal);
     case 'restore':
       return performRestore(ports, { ...p, effect: p.effect });
     case 'guard':

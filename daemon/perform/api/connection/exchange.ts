@@ -44,20 +44,16 @@ export async function exchange(pool: Pool, request: ExchangeRequest, signal: Abo
 }
 
 async function exchangeOver(pool: Pool, request: ExchangeRequest, signal: AbortSignal): Promise<Exchange> {
-  let connection: Connection | null = null;
-  let reusable = false;
   try {
-    connection = await pool.take(signal);
-    signal.throwIfAborted();
-    const result = await send(connection, request, signal);
-    reusable = result.type === 'answer' && result.whole;
-    return result;
+    return await pool.use(signal, async (connection) => {
+      signal.throwIfAborted();
+      const result = await send(connection, request, signal);
+      return { result, reusable: result.type === 'answer' && result.whole };
+    });
   } catch (error) {
     // Only the wait for a connection ends here: once one is taken, `send` knows more.
     if (!(error instanceof DeadlineError)) throw error;
     return { type: 'failure', kind: 'timeout', written: false, message: 'no connection was free in time' };
-  } finally {
-    if (connection !== null) pool.give(connection, reusable);
   }
 }
 

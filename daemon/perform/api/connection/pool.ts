@@ -1,4 +1,5 @@
 import type { Client } from 'undici';
+import { Semaphore } from '../../../system/async/semaphore.ts';
 import { loadClient } from './undici.ts';
 import { openSocket, type Way } from './way.ts';
 
@@ -11,12 +12,18 @@ export interface Connection {
 
 /** The few connections that the daemon allows itself. */
 export interface Pool {
-  /** Waits for a free one; rejects with the signal's reason. */
-  take(signal: AbortSignal): Promise<Connection>;
-  /** Gives one back; `reusable` only after a whole answer, else its connection ends here. */
-  give(connection: Connection, reusable: boolean): void;
+  /**
+   * Waits for a free connection and lends it to `body`; rejects with the signal's reason while it waits. The
+   * connection is kept only if the body says that it is `reusable`, which it is after a whole answer.
+   */
+  use<T>(signal: AbortSignal, body: (connection: Connection) => Promise<Used<T>>): Promise<T>;
   /** Ends every connection; requests under way fail, later ones reject. */
   close(): Promise<void>;
+}
+
+export interface Used<T> {
+  readonly result: T;
+  readonly reusable: boolean;
 }
 
 const LIMIT = 4;
@@ -30,9 +37,7 @@ const IDLE_MS = 5_000;
 export function createPool(way: Way): Pool {
   const idle: Connection[] = [];
   const busy = new Set<Connection>();
-  const waiting: (() => void)[] = [];
-  /** Pool taken or about to be. */
-  let taken = 0;
+  const slots = new Semaphore(LIMIT);
   let closed = false;
 
   const make = async (): Promise<Connection> => {
@@ -62,52 +67,27 @@ export function createPool(way: Way): Pool {
     };
   };
 
-  const free = () => {
-    taken -= 1;
-    waiting.shift()?.();
-  };
-
-  return {
-    async take(signal) {
-      signal.throwIfAborted();
-      while (taken >= LIMIT) await turn(waiting, signal);
-      if (closed) throw new Error('the API client is closed');
-      taken += 1;
-      try {
-        const connection = idle.pop() ?? (await make());
-        busy.add(connection);
-        return connection;
-      } catch (error) {
-        free();
-        throw error;
-      }
-    },
-    give(connection, reusable) {
+  async function lend<T>(body: (connection: Connection) => Promise<Used<T>>): Promise<T> {
+    if (closed) throw new Error('the API client is closed');
+    const connection = idle.pop() ?? (await make());
+    busy.add(connection);
+    let reusable = false;
+    try {
+      const used = await body(connection);
+      reusable = used.reusable;
+      return used.result;
+    } finally {
       busy.delete(connection);
       if (reusable && !closed) idle.push(connection);
       else void connection.destroy();
-      free();
-    },
+    }
+  }
+
+  return {
+    use: (signal, body) => slots.with(() => lend(body), signal),
     async close() {
       closed = true;
       await Promise.all([...idle.splice(0), ...busy].map((connection) => connection.destroy()));
     },
   };
-}
-
-/** Resolves when it is this one's turn to look for a free connection again. */
-function turn(waiting: (() => void)[], signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const wake = () => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    };
-    const onAbort = () => {
-      const place = waiting.indexOf(wake);
-      if (place >= 0) waiting.splice(place, 1);
-      reject(signal.reason);
-    };
-    waiting.push(wake);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
 }
