@@ -9,7 +9,7 @@ import { isLive } from './rules.ts';
 
 type Asked<T extends DaemonEvent['type']> = Extract<DaemonEvent, { type: T }>;
 
-/** An administrator asks for a checkpoint: reason `manual`, and no policy stands in the way. */
+/** An administrator asks for a checkpoint: reason `manual`, whatever the policy says. */
 export function checkpointAsked(draft: Draft, event: Asked<'ask-checkpoint'>): void {
   const job = liveJob(draft, event.jobId, event.requestId);
   if (!job) return;
@@ -20,7 +20,7 @@ export function checkpointAsked(draft: Draft, event: Asked<'ask-checkpoint'>): v
   askCheckpoint(draft, job.jobId, { reason: 'manual', kind: event.kind, requestId: event.requestId });
 }
 
-/** An administrator asks for a restore: of the checkpoint that they name, or of the newest there can be. */
+/** An administrator asks for a restore, from a named checkpoint or from the newest that can be had. */
 export function restoreAsked(draft: Draft, event: Asked<'ask-restore'>): void {
   const job = liveJob(draft, event.jobId, event.requestId);
   if (!job) return;

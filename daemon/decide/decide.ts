@@ -32,15 +32,14 @@ export const EMPTY_STATE: State = {
 };
 
 /**
- * What follows from one event. Pure: the same state, event and policy give the same decision.
+ * Decides what follows from one event. Pure: the same state, event and policy give the same decision.
  *
- * Time: `state.clock` only grows, by at least a millisecond an event, so that ids made of it are unique. A
- * `tick` or `slot` from the past changes nothing; any other event counts as of now. Only `started` may set the
- * clock back: the daemon may have been down while the host's clock was put right.
+ * Time: `state.clock` only grows, by at least a millisecond an event, so that ids made of it are unique. A `tick` or
+ * `slot` from the past changes nothing; any other event counts as of now. Only `started` may set the clock back: the
+ * host's clock may have been corrected while the daemon was down.
  *
- * After each event the same rules run over the whole state, so that the order of events that arrive together
- * does not matter: the node's own drain is kept, runs on leaving nodes get plans, due heartbeats are sent, ended runs
- * are swept out.
+ * After each event the same rules run over the whole state, so the order of events that arrive together does not
+ * matter: the node's own drain is kept, runs on leaving nodes get plans, due heartbeats are sent, ended runs are swept.
  */
 export function decide(state: State, event: DaemonEvent, policy: Policy): Decision {
   const draft = new Draft(state, timeOf(state, event), policy);

@@ -6,8 +6,8 @@ import type { Policy } from '../vocabulary/policy.ts';
 import type { JobRecord, NodeRecord, NoticeRecord, OwnDrain, State } from '../vocabulary/state.ts';
 
 /**
- * A decision while it is being made: the state before stays as it is, maps are copied at the first write, and
- * records are only ever replaced.
+ * A decision in the making. The state before is never changed: a map is copied at its first write, and a record is
+ * only ever replaced.
  */
 export class Draft {
   readonly at: EpochMs;
@@ -23,9 +23,9 @@ export class Draft {
   #notices: Map<string, NoticeRecord> | null = null;
   #unconfirmed: ReadonlyMap<string, EpochMs>;
   ownDrain: OwnDrain | null;
-  /** Null until every source of notices has spoken. */
+  /** Null until every source of notices has answered once. */
   bootedAt: EpochMs | null;
-  /** `plan-time.ts` keeps it here; null: to be counted. */
+  /** A cache of `plan-time.ts`; null: not counted yet in this event. */
   reserveMs: Millis | null = null;
   readonly #before: State;
 
@@ -55,14 +55,14 @@ export class Draft {
     return this.#unconfirmed;
   }
 
-  /** Slurm has said it itself, or is not waited for any more. */
+  /** Slurm has confirmed the node's state, or its time for that is over. */
   confirm(node: string): void {
     if (this.#unconfirmed.has(node)) {
       this.#unconfirmed = new Map([...this.#unconfirmed].filter(([name]) => name !== node));
     }
   }
 
-  /** A record with nothing new in it is none: its reference stays, and the journal has nothing to write. */
+  /** An unchanged record keeps its reference, so that the journal has nothing to write. */
   put(job: JobRecord): JobRecord {
     const known = this.jobs.get(job.jobId);
     if (known && sameFields(known, job)) return known;
@@ -71,7 +71,7 @@ export class Draft {
     return job;
   }
 
-  /** Replaces some fields of a job's record; a record that is gone stays gone. */
+  /** Replaces some fields of a job's record, if there still is one. */
   change(jobId: JobId, fields: Partial<JobRecord>): void {
     const job = this.jobs.get(jobId);
     if (job) this.put({ ...job, ...fields });
@@ -114,7 +114,7 @@ export class Draft {
     this.notes.push({ level, kind, jobId: job?.jobId ?? null, run, message, details });
   }
 
-  /** What a dry run would have done: in the log, the history and the counters. */
+  /** Notes what would have been done without the dry run: in the log, the history and the counters. */
   noteDryRun(job: JobRecord | null, what: string, details: Note['details']): void {
     const whose = job === null ? '' : `job ${job.jobId}: `;
     this.note('warn', 'dry-run', job, `dry run: ${whose}${what}`, details);

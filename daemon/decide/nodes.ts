@@ -3,7 +3,7 @@ import type { Draft } from './draft.ts';
 import { reasonOfNode } from './evacuation/leaving.ts';
 import { ownNodeSeen } from './notices/own-drain.ts';
 
-/** Slurm's word on a node: it begins or ends an episode, in which the node's jobs leave it. */
+/** Slurm reported a node's state. It may begin or end an episode in which the jobs leave the node. */
 export function nodeSeen(draft: Draft, facts: NodeFacts): void {
   draft.confirm(facts.node);
   judge(draft, facts);
@@ -23,12 +23,12 @@ function judge(draft: Draft, facts: NodeFacts): void {
   }
 }
 
-/** The configuration may have changed which states mean that a node goes away. */
+/** Judges all nodes again: the configuration may say otherwise which states mean that a node goes away. */
 export function judgeNodesAnew(draft: Draft): void {
   for (const node of draft.nodes.values()) judge(draft, node.facts);
 }
 
-/** Only nodes of jobs that this daemon owns, and its own, are worth remembering. */
+/** Forgets all nodes but this one and those of the jobs that this daemon owns. */
 export function forgetNodes(draft: Draft): void {
   if (draft.nodes.size === 0) return;
   const needed = new Set([draft.policy.node]);

@@ -5,32 +5,32 @@ import { NODE_FAILURE_STATES } from '../vocabulary/slurm-states.ts';
 import type { JobRecord } from '../vocabulary/state.ts';
 
 /**
- * Whether this daemon acts for the job: the daemon on the batch host does, and for a heterogeneous job the one
- * on its leader's. Everybody else leaves it alone.
+ * True if this daemon acts for the job. That is the daemon on the batch host, for a heterogeneous job on its leader's
+ * batch host; no other daemon touches the job.
  */
 export function owns(facts: JobFacts, node: string): boolean {
   return facts.batchHost === node && (facts.hetJobId === null || facts.hetJobId === facts.jobId);
 }
 
-/** The run runs, as far as anybody knows: not pending, suspended, completing or ended. */
+/** True if the run is RUNNING by all that is known: not pending, suspended, completing or ended. */
 export function isLive(job: JobRecord): boolean {
   return job.facts?.state === 'RUNNING' && job.endedAt === null;
 }
 
-/** The run is over as far as this node can tell, and Slurm has not said yet how it ended. */
+/** True if the run looks over from this node, and Slurm has not said yet how it ended. */
 export function awaitsVerdict(job: JobRecord): boolean {
   return job.endedAs === null && (job.endedAt !== null || job.facts?.state === 'COMPLETING');
 }
 
-/** The end of a run that Slurm knows no more: how it ended is not known. */
+/** The end state of a run that Slurm has forgotten: nobody knows how it ended. */
 export const ABSENT = 'ABSENT';
 
-/** Slurm gave the run up because of its node, and does not requeue it. */
+/** True if Slurm gave up the run because of its node, and does not requeue it. */
 export function wasLost(job: JobRecord): boolean {
   return job.endedAs !== null && NODE_FAILURE_STATES.has(job.endedAs);
 }
 
-/** The heartbeat that a job gets, or null where its policy or its user wants none and ckptd leaves it alone. */
+/** The job's heartbeat rule, or null where its policy or its user wants ckptd to leave it alone. */
 export function ruleFor(job: JobRecord, policy: Policy): HeartbeatRule | null {
   const { facts } = job;
   if (facts === null || job.override.off) return null;
@@ -46,7 +46,7 @@ function overridden(rule: HeartbeatRule, override: JobOverride): HeartbeatRule {
   };
 }
 
-/** What the loss of the job would cost now, in CPU-milliseconds: CPUs × time since the last ready checkpoint. */
+/** The cost of losing the job now, in CPU-milliseconds: CPUs × time since the last ready checkpoint. */
 export function unsavedWork(job: JobRecord, at: EpochMs): number {
   const since = job.ready?.takenAt ?? job.facts?.startAt ?? at;
   return Math.max(0, at - since) * (job.facts?.cpus ?? 1);

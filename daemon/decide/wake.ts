@@ -4,7 +4,7 @@ import { tooLateAt } from './evacuation/deadlines.ts';
 import { latestStart } from './evacuation/plan-time.ts';
 import { passesAt } from './notices/notices-by-hand.ts';
 
-/** When time alone changes something next. */
+/** The next time at which something changes without an event; null for never. */
 export function wakeAt(draft: Draft): EpochMs | null {
   let next = Number.POSITIVE_INFINITY;
   for (const job of draft.jobs.values()) {

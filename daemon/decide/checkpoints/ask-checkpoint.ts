@@ -3,7 +3,7 @@ import { runKey } from '../../vocabulary/job.ts';
 import type { Draft } from '../draft.ts';
 import { ruleFor } from '../rules.ts';
 
-/** How long the API may take to accept a checkpoint: its clients wait 40 s for a job to be registered. */
+/** Time for the API to accept a checkpoint. Cedana's own clients wait 40 s for a job to be registered. */
 const ACCEPT_WITHIN_MS = 60_000;
 
 export interface CheckpointWish {
@@ -15,7 +15,7 @@ export interface CheckpointWish {
   readonly acceptBy?: EpochMs | null;
 }
 
-/** Starts a checkpoint of the job's run; the caller has seen to it that none is under way. */
+/** Starts a checkpoint of the job's run. The caller has checked that none is under way. */
 export function askCheckpoint(draft: Draft, jobId: JobId, wish: CheckpointWish): void {
   const job = draft.jobs.get(jobId);
   if (!job) return;

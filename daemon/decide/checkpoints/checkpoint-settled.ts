@@ -5,12 +5,12 @@ import type { Draft } from '../draft.ts';
 import { checkpointFailed, checkpointReady } from '../evacuation/plan.ts';
 import { dropWaiting } from './heartbeat.ts';
 
-/** How long an accepted checkpoint may take to become ready; Cedana's own tests wait 5 minutes. */
+/** Time for an accepted checkpoint to become ready. Cedana's own tests wait 5 minutes. */
 const READY_WITHIN_MS = 15 * 60_000;
-/** After this many in a row that were in vain, the period is 64 times as long and grows no more. */
+/** After this many failures in a row the period is 64 times as long, and grows no more. */
 const MAX_PENALTY = 6;
 
-/** The API's answer to a checkpoint, or that it is ready, or that it never will be. */
+/** The API accepted or refused a checkpoint, or the checkpoint became ready or failed. */
 export function checkpointSettled(
   draft: Draft,
   effect: Extract<Effect, { kind: 'checkpoint' | 'await-ready' }>,
@@ -28,7 +28,7 @@ export function checkpointSettled(
 }
 
 function accepted(draft: Draft, job: JobRecord, underWay: CheckpointUnderWay, actionId: string): void {
-  // Not made from the action id: a server that gives the same one twice would get no second wait.
+  // Not made from the action id: a server may give the same one twice, and each needs a wait of its own.
   const id = underWay.effectId.replace('checkpoint:', 'await-ready:');
   const expiresAt = draft.at + READY_WITHIN_MS;
   draft.put({ ...job, checkpoint: { ...underWay, effectId: id, actionId, requestId: null } });
@@ -100,8 +100,8 @@ function failed(draft: Draft, job: JobRecord, underWay: CheckpointUnderWay, outc
 }
 
 /**
- * A dump that failed froze its job for nothing, and will again: a server that accepts first tells so only later. That
- * the API was away is no fault of the job's before it was accepted.
+ * A failed dump froze its job for nothing, and the next one probably will, so heartbeats become rarer. A server that
+ * accepts first reports the failure later. An API that was away before it accepted is not the job's fault.
  */
 function penalized(job: JobRecord, { type }: Outcome, accepted: boolean): JobRecord['heartbeat'] {
   const inVain = type === 'not-checkpointable' || type === 'refused' || (accepted && type === 'unavailable');

@@ -7,8 +7,8 @@ import { isLive, ruleFor, unsavedWork } from '../rules.ts';
 import { askCheckpoint, checkpointsUnderWay } from './ask-checkpoint.ts';
 
 /**
- * A due time that is further back than this when it is first seen was slept through: the daemon was down or
- * the clock jumped. It is let go, so that a cluster whose daemons all restart does not answer with a burst.
+ * A due time further back than this was slept through: the daemon was down, or the clock jumped. It is dropped, so
+ * that a cluster whose daemons all restart does not send a burst of checkpoints.
  */
 const SLEPT_THROUGH_MS = 60_000;
 
@@ -20,17 +20,17 @@ export const NO_HEARTBEAT: HeartbeatState = {
   skip: 0,
 };
 
-/** A run that heartbeats go to: it runs, and no restore of it is under way. */
+/** True if the run gets heartbeats: it runs, and no restore of it is under way. */
 function wantsHeartbeats(job: JobRecord): boolean {
   return isLive(job) && (job.plan === null || PASSIVE_STEPS.has(job.plan.step));
 }
 
-/** The rule of a run that has due times: also while it is on its way, should it stay after all. */
+/** The rule of a live run. A run with a plan keeps its due times, since it may stay after all. */
 function liveRule(job: JobRecord, draft: Draft): HeartbeatRule | null {
   return isLive(job) ? ruleFor(job, draft.policy) : null;
 }
 
-/** The next due time of an `every` rule strictly after `after`; null for cron rules, which are fired from outside. */
+/** The next due time of an `every` rule, strictly after `after`. Null for cron rules: `fireSlot` fires them. */
 export function nextDue(job: JobRecord, rule: HeartbeatRule, after: EpochMs): EpochMs | null {
   const start = job.facts?.startAt ?? null;
   if (!('every' in rule.trigger) || start === null) return null;
@@ -39,26 +39,26 @@ export function nextDue(job: JobRecord, rule: HeartbeatRule, after: EpochMs): Ep
   return after < first ? first : first + (Math.floor((after - first) / every) + 1) * every;
 }
 
-/** Gives a run its first due time, and every run a new one where the configuration changed. */
+/** Gives a run its due time: the first one, or a new one after a change of the configuration. */
 export function scheduleHeartbeat(draft: Draft, job: JobRecord): void {
   const rule = liveRule(job, draft);
   const { heartbeat } = job;
   const kept = rule && 'cron' in rule.trigger && withinSplay(heartbeat.dueAt, draft.at, rule);
   const dueAt = rule === null ? null : kept ? heartbeat.dueAt : nextDue(job, rule, draft.at);
   const waiting = heartbeat.waiting && rule !== null;
-  // A slot in the future is one from before the clock was set back: it would keep off all slots until then.
+  // A slot in the future was seen before the clock was set back. Kept, it would block all slots until then.
   const slotAt = heartbeat.slotAt !== null && heartbeat.slotAt > draft.at ? null : heartbeat.slotAt;
   if (dueAt === heartbeat.dueAt && waiting === heartbeat.waiting && slotAt === heartbeat.slotAt) return;
   draft.change(job.jobId, { heartbeat: { ...heartbeat, dueAt, waiting, slotAt } });
 }
 
-/** The daemon came up, or its configuration changed: due times are found anew, and none of the past counts. */
+/** The daemon started, or its configuration changed: computes all due times again, from now on. */
 export function scheduleAnew(draft: Draft): void {
   if (draft.at - draft.lastAt > SLEPT_THROUGH_MS) dropWaiting(draft, 'slept through');
   for (const job of draft.jobs.values()) scheduleHeartbeat(draft, job);
 }
 
-/** A cron line fired: each of its jobs is due at its own place within the splay. */
+/** A cron line fired: each of its jobs becomes due at its own offset within the splay. */
 export function fireSlot(draft: Draft, schedule: string, slotAt: EpochMs): void {
   for (const job of draft.jobs.values()) {
     const rule = wantsHeartbeats(job) ? ruleFor(job, draft.policy) : null;
@@ -70,12 +70,12 @@ export function fireSlot(draft: Draft, schedule: string, slotAt: EpochMs): void 
   }
 }
 
-/** A due time that is still to come and that a schedule of this splay can have made. */
+/** True if the due time is still to come, and a schedule with this splay can have set it. */
 function withinSplay(dueAt: EpochMs | null, at: EpochMs, rule: HeartbeatRule): boolean {
   return dueAt !== null && dueAt > at && dueAt <= at + rule.splay;
 }
 
-/** Turns the due times that have come into checkpoints, as far as there are places for them. */
+/** Sends the checkpoints that are due, as far as `heartbeat.concurrency` allows. */
 export function beat(draft: Draft): void {
   for (const job of draft.jobs.values()) {
     if (job.heartbeat.dueAt !== null && job.heartbeat.dueAt <= draft.at) comeDue(draft, job);
@@ -111,12 +111,12 @@ function missed(draft: Draft, job: JobRecord, set: (f: Partial<HeartbeatState>) 
   set({ waiting: false });
 }
 
-/** A heartbeat that is not sent is counted, never made up for. */
+/** Counts a heartbeat that is not sent. It is not made up for later. */
 function noteDropped(draft: Draft, job: JobRecord, why: string): void {
   draft.note('info', 'heartbeat-dropped', job, `heartbeat dropped: ${why}`);
 }
 
-/** What waits is dropped: the API is away, or the daemon was, and its return is not to be answered with a burst. */
+/** Drops all waiting heartbeats: the API or the daemon was away, and its return must not start a burst. */
 export function dropWaiting(draft: Draft, why: string): void {
   for (const job of draft.jobs.values()) {
     if (!job.heartbeat.waiting) continue;
@@ -126,8 +126,8 @@ export function dropWaiting(draft: Draft, why: string): void {
 }
 
 /**
- * A job's fixed place in `[0, width)`: neighbouring job ids land far apart, and every daemon and every restart
- * finds the same place. (The 32-bit finalizer of MurmurHash3.)
+ * A job's fixed offset in `[0, width)`. Neighbouring job ids get distant offsets, and every daemon and every restart
+ * computes the same one. (The 32-bit finalizer of MurmurHash3.)
  */
 export function splayOf(jobId: JobId, width: Millis): Millis {
   let h = jobId >>> 0;

@@ -30,14 +30,14 @@ export function evacuate(draft: Draft): void {
   beginQueued(draft);
 }
 
-/** Configuration and Prolog may come after the drain. What a person asked for needs no policy. */
+/** Why a plan is not wanted any more: configuration and Prolog may come after the drain. Manual plans stay. */
 function unwanted(draft: Draft, job: JobRecord, plan: Plan): string | null {
   if (plan.node === null || !NOT_RESTORED.has(plan.step)) return null;
   if (ruleFor(job, draft.policy) === null) return 'its policy, or its user, leaves it alone';
   return draft.policy.restore.dryRun ? 'restore.dry_run is set' : null;
 }
 
-/** Makes the plan that the run needs; returns what is only to be rehearsed. */
+/** Makes the plan that the run needs. In a dry run it only returns why the run would leave. */
 function planFor(draft: Draft, job: JobRecord): Leaving | null {
   const leaving = leavingNode(draft, job);
   if (leaving === null || (job.plan !== null && !outlived(job.plan, leaving, draft.at))) return null;
@@ -48,8 +48,8 @@ function planFor(draft: Draft, job: JobRecord): Leaving | null {
 }
 
 /**
- * A plan that failed in an earlier episode (or in the future, where the clock was set back since), or a rehearsal
- * before it came in earnest; a run that was restored once is never restored by itself again.
+ * True if a new plan may replace this one: it failed in an earlier episode (or in the future, if the clock was set
+ * back since), or it was a rehearsal and this is in earnest. A run that was restored once is not restored again.
  */
 function outlived({ step, episode }: Plan, { since, dryRun }: Leaving, at: number): boolean {
   if (step === 'rehearsed' && !dryRun) return true;
@@ -58,8 +58,8 @@ function outlived({ step, episode }: Plan, { since, dryRun }: Leaving, at: numbe
 }
 
 /**
- * Fills the free places, the largest unsaved work first. A run whose restore needs no final checkpoint does not wait
- * behind final checkpoints when there is a deadline.
+ * Begins queued plans as far as `restore.concurrency` allows, the largest unsaved work first. With a deadline, a run
+ * that needs no final checkpoint does not wait behind the final checkpoints of others.
  */
 function beginQueued(draft: Draft): void {
   draft.reserveMs = null;
@@ -89,14 +89,14 @@ function goesStraight(draft: Draft, job: JobRecord, plan: Plan): boolean {
 }
 
 /**
- * Plans of runs that none of their nodes has to be left for any more are taken back, as far as their restore was not
- * sent and the run is still there.
+ * Takes plans back whose runs do not have to leave any more. Only if the restore was not sent, and the run is still
+ * there.
  */
 export function takeBack(draft: Draft): void {
   for (const job of draft.jobs.values()) {
     const { plan } = job;
     if (!plan || plan.node === null || job.endedAs !== null) continue;
-    // Of a node that was forgotten nobody said that it is back.
+    // A node that was forgotten has not been reported as back.
     if (plan.node !== draft.policy.node && !draft.nodes.has(plan.node)) continue;
     if (plan.step === 'done' || plan.step === 'end-source') continue;
     const leaving = leavingNode(draft, job);

@@ -3,16 +3,16 @@ import type { JobRecord, Plan } from '../../vocabulary/state.ts';
 import type { Draft } from '../draft.ts';
 import { planEffectId, setPlan } from './plan-step.ts';
 
-/** How long slurmctld may take to take the guard; then the restore goes on without it. */
+/** Time for slurmctld to set the guard (`Requeue=0`). After it the restore goes on without one. */
 const GUARD_WITHIN_MS = 30_000;
-/** Of the time until a deadline the guards get this part at most: the restores themselves matter more. */
+/** The guards' largest share of the time until a deadline: the restores matter more. */
 const PART_OF_DEADLINE = 1 / 4;
-/** Time for one try is well spent: without a guard there may be two copies. */
+/** Each guard gets time for one try: without a guard there may be two copies of the job. */
 const ONE_TRY_MS = 2_000;
-/** But where many runs wait for one another, not more than this part for all the tries. */
+/** If many runs wait for one another, the tries together get at most this share. */
 const TRIES_PART = 1 / 2;
 
-/** A guard is wanted where a new job will come, from a run that Slurm could bring back by itself as well. */
+/** True if a new job will come while Slurm could also requeue the old run by itself. */
 export function needsGuard(draft: Draft, job: JobRecord, plan: Plan): boolean {
   if (draft.policy.restore.sourceJob === 'leave' || plan.guarded || job.endedAt !== null) return false;
   return job.facts?.requeue === true;
@@ -32,8 +32,8 @@ export function askGuard(draft: Draft, job: JobRecord, plan: Plan): void {
 }
 
 /**
- * Gives Slurm's `Requeue` back to a job that is not moved. `nextRun`: the run that the job is at by now, where it
- * was requeued, since the flag goes over to it.
+ * Sets `Requeue=1` again for a job that is not moved. `nextRun`: the job's current run, if it was requeued, because
+ * the flag belongs to the job and not to the run.
  */
 export function releaseGuard(draft: Draft, jobId: JobId, nextRun: number | null = null): void {
   const job = draft.jobs.get(jobId);
@@ -50,17 +50,17 @@ export function releaseGuard(draft: Draft, jobId: JobId, nextRun: number | null 
   });
 }
 
-/** How long the guard may take; after a deadline came up it is taken back then. */
+/** Time for the guard. If a deadline comes up meanwhile, the guard is recalled after this time. */
 export function guardWithin(draft: Draft, { deadline }: Plan): Millis {
   if (deadline === null) return GUARD_WITHIN_MS;
-  // Of a deadline that is over one try is left.
+  // A deadline in the past still leaves time for one try.
   const left = Math.max(deadline - draft.at, ONE_TRY_MS / TRIES_PART);
   const share = left / roundsOfGuards(draft);
   const oneTry = Math.min(ONE_TRY_MS, share * TRIES_PART);
   return Math.min(GUARD_WITHIN_MS, Math.floor(Math.max(oneTry, share * PART_OF_DEADLINE)));
 }
 
-/** How often all places are filled with guards until each run that has a deadline had its own. */
+/** How many rounds of guards it takes until each run with a deadline has had its own. */
 function roundsOfGuards(draft: Draft): number {
   let runs = 0;
   for (const { plan } of draft.jobs.values()) {

@@ -10,22 +10,22 @@ export interface Leaving {
   readonly node: string;
   readonly reason: RestoreReason;
   readonly deadline: EpochMs | null;
-  /** Since when: a plan that is older was for something else. */
+  /** Since when. An older plan was made for another reason. */
   readonly since: EpochMs;
-  /** It is said what would be done, and nothing is done. */
+  /** Only report what would be done. */
   readonly dryRun: boolean;
 }
 
 /**
- * Slurm's word on a node. Of this node's own drain the notices tell more, and sooner: it stays in Slurm for a moment
- * after the notice is gone.
+ * Why a node has to be left, by its state in Slurm. This node's own drain is ignored: its notices tell more and
+ * sooner, and the drain stays in Slurm for a moment after the notice is gone.
  */
 export function reasonOfNode(draft: Draft, facts: NodeFacts): Leave | null {
   const judgedByNotices = facts.node === draft.policy.node && draft.ownDrain !== null;
   return reasonToLeave(facts, draft.policy, { ignoreOwn: judgedByNotices });
 }
 
-/** The gravest reason of all nodes of the run: in earnest before a rehearsal, a termination before a drain. */
+/** The most urgent reason over all nodes of the run: real before dry run, a termination before a drain. */
 export function leavingNode(draft: Draft, job: JobRecord): Leaving | null {
   let gravest: Leaving | null = null;
   for (const name of job.facts?.nodes ?? []) {
@@ -40,14 +40,14 @@ export function leavingNode(draft: Draft, job: JobRecord): Leaving | null {
   return own ? graver(gravest, noticedAs(draft)) : gravest;
 }
 
-/** Whether any node goes away, so that runs have to be looked at. */
+/** True if any node goes away, so that the runs have to be checked. */
 export function anyLeaving(draft: Draft): boolean {
   if (standingTerminations(draft).length > 0) return true;
   for (const { awaySince } of draft.nodes.values()) if (awaySince !== null) return true;
   return false;
 }
 
-/** This node as its notices have it: the earliest deadline of those that are meant alike. */
+/** Why this node has to be left, by its notices. The earliest deadline counts, of the real notices if any. */
 function noticedAs(draft: Draft): Leaving | null {
   if (!draft.policy.restore.onTermination) return null;
   const all = standingTerminations(draft);

@@ -4,7 +4,7 @@ import type { NodeFacts } from '../../vocabulary/node.ts';
 import type { Policy } from '../../vocabulary/policy.ts';
 import { isDrained, SHUTDOWN_FLAGS } from '../../vocabulary/slurm-states.ts';
 
-/** As much of a drain's reason as is matched: patterns are an admin's, and a reason may be of any length. */
+/** How much of a drain's reason is matched. The patterns are an admin's, and a reason may have any length. */
 const REASON_CHARACTERS = 1_000;
 
 export interface Leave {
@@ -13,8 +13,8 @@ export interface Leave {
 }
 
 /**
- * Why the jobs of a node have to leave it, or null where they may stay. A drain that the ckptd of that node set tells
- * of its termination notice; `ignoreOwn`: the notice itself is known here.
+ * Why the jobs of a node have to leave it, or null where they may stay. A drain that ckptd set on that node carries
+ * its termination notice. `ignoreOwn`: ignore such a drain, because the notice itself is known here.
  */
 export function reasonToLeave(
   facts: NodeFacts,
@@ -37,7 +37,7 @@ export function reasonToLeave(
   return policy.restore.onDrain ? { reason: 'nodeUnschedulable', deadline: null } : null;
 }
 
-/** Slurm cannot reach the node: what it says of the node's jobs may not be so. */
+/** True if Slurm cannot reach the node: its word on the node's jobs may be wrong. */
 export function unreachable(facts: NodeFacts | undefined): boolean {
   return facts === undefined || facts.base === 'DOWN' || facts.flags.includes('NOT_RESPONDING');
 }

@@ -4,7 +4,7 @@ import type { Draft } from '../draft.ts';
 import { releaseGuard } from './guard.ts';
 import { NOT_RESTORED, planEffectId, setPlan } from './plan-step.ts';
 
-/** The run cannot be brought back by this plan, and somebody has to know. */
+/** Ends a plan that cannot bring its run back, with an error for the administrator. */
 export function failPlan(draft: Draft, job: JobRecord, plan: Plan, problem: string): void {
   const lost = job.endedAt !== null;
   setPlan(draft, job.jobId, { step: 'failed', problem, waitUntil: null, requestId: null });
@@ -26,9 +26,8 @@ export function failPlan(draft: Draft, job: JobRecord, plan: Plan, problem: stri
 }
 
 /**
- * There is nothing to restore from. The plan waits for the next checkpoint that becomes ready; until then Slurm
- * may requeue the job: from the beginning is better than not at all. A person who asked has their answer, and is
- * not to be surprised later.
+ * There is nothing to restore from: the plan waits for the next checkpoint that becomes ready. Until then Slurm may
+ * requeue the job, since a cold start is better than none. A manual plan ends instead: whoever asked has an answer.
  */
 export function strandPlan(draft: Draft, job: JobRecord, plan: Plan, problem: string): void {
   const { jobId } = job;
@@ -49,7 +48,7 @@ export function strandPlan(draft: Draft, job: JobRecord, plan: Plan, problem: st
   releaseGuard(draft, jobId);
 }
 
-/** The run stays where it is; a checkpoint that is under way for it is still a good one to have. */
+/** Drops a plan: the run stays where it is. A checkpoint under way goes on, since it is useful anyway. */
 export function dropPlan(draft: Draft, jobId: JobId, why: string, nextRun: number | null = null): void {
   const job = draft.jobs.get(jobId);
   if (!job?.plan) return;

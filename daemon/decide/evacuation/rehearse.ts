@@ -5,7 +5,7 @@ import type { Leaving } from './leaving.ts';
 import { newPlan } from './plan.ts';
 import { finalCheckpointFits } from './plan-time.ts';
 
-/** Says each call that the plan of a run would make, once an episode. The run itself goes on undisturbed. */
+/** Reports each call that a plan for the run would make, once an episode. The run itself is not touched. */
 export function rehearse(draft: Draft, job: JobRecord, { node, reason, deadline }: Leaving): void {
   const plan: Plan = { ...newPlan(draft.at, { node, reason, deadline }), step: 'rehearsed' };
   draft.change(job.jobId, { plan });

@@ -8,8 +8,8 @@ import { awaitFinal } from './plan.ts';
 import { NOT_RESTORED, setPlan } from './plan-step.ts';
 
 /**
- * Plans whose restore was not sent follow what is known of their nodes now: a termination notice makes a drain more
- * urgent, and one that is withdrawn leaves the drain as it was. What a person asked for stays theirs, but hurries.
+ * Updates plans whose restore was not sent to what is known of their nodes now. A termination notice makes a drain
+ * more urgent; a withdrawn one leaves the drain as it was. A manual plan keeps its reason, but gets the deadline.
  */
 export function retime(draft: Draft): void {
   for (const job of draft.jobs.values()) {

@@ -27,7 +27,7 @@ function newRecord(jobId: JobId, restarts: number): JobRecord {
   };
 }
 
-/** Slurm's word on a job makes, changes or ends its record. */
+/** Slurm reported a job: makes, changes or ends its record. */
 export function jobSeen(draft: Draft, facts: JobFacts): void {
   const known = draft.jobs.get(facts.jobId);
   if (known && isLate(known, facts)) return;
@@ -40,7 +40,7 @@ export function jobSeen(draft: Draft, facts: JobFacts): void {
   else leaveJob(draft, facts);
 }
 
-/** The id goes over to another run; what was under way for the old one settles by itself. */
+/** The job id belongs to another run now. Effects of the old run settle by themselves. */
 function leaveRun(draft: Draft, known: JobRecord, facts: JobFacts): void {
   const chain = sameJob(known, facts) && facts.restarts > known.restarts;
   const why = chain ? 'the job was requeued' : 'the job id belongs to another job now';
@@ -55,7 +55,7 @@ function leaveRun(draft: Draft, known: JobRecord, facts: JobFacts): void {
   draft.put(chain ? { ...fresh, ready: known.ready, override: known.override } : fresh);
 }
 
-/** The job is at home on another node, or waits for one. */
+/** The job belongs to another node's daemon, or is pending. */
 function leaveJob(draft: Draft, facts: JobFacts): void {
   const known = draft.jobs.get(facts.jobId);
   if (!known) return;
@@ -86,41 +86,41 @@ function enterRun(draft: Draft, facts: JobFacts): void {
   }
 }
 
-/** What is known to be restored from, as far as it is this job's. */
+/** The newest ready checkpoint, if it belongs to this job. */
 function readyOf({ facts: before, ready }: JobRecord, facts: JobFacts): JobRecord['ready'] {
   if (ready === null) return null;
   const current = renamed(ready, before, facts);
   return belongsTo(current, facts) ? current : null;
 }
 
-/** The facts that are known already, where Slurm says the same again. */
+/** Keeps the reference of unchanged facts, so that the journal has nothing to write. */
 function sharing(known: JobFacts | null, facts: JobFacts): JobFacts {
   return known !== null && JSON.stringify(known) === JSON.stringify(facts) ? known : facts;
 }
 
-/** What Slurm shows may be the guard's doing, or a word from before it was taken off. */
+/** The facts with the user's own `Requeue`: a 0 may be our guard, or a report from before it was removed. */
 function ownWish(before: JobRecord, facts: JobFacts): JobFacts {
   return before.requeueDisabledByUs ? { ...facts, requeue: true } : facts;
 }
 
-/** The first that Slurm says of a run is that it ended. */
+/** Keeps the facts of a run of which Slurm's first report says that it ended. */
 function learnLate(draft: Draft, facts: JobFacts): void {
   const known = draft.jobs.get(facts.jobId);
   if (!known || known.facts !== null) return;
   draft.put({ ...known, facts, ready: readyOf(known, facts) });
 }
 
-/** Slurm knows no such job any more. */
+/** Slurm does not know the job any more. */
 export function jobAbsent(draft: Draft, jobId: JobId): void {
   endRun(draft, jobId, ABSENT);
 }
 
-/** The Prolog ran: what the user asked for is kept until Slurm says the rest. */
+/** The Prolog ran: keeps the user's options until Slurm reports the job. */
 export function prologSeen(draft: Draft, event: Extract<DaemonEvent, { type: 'prolog' }>): void {
   const { jobId, restarts, override } = event;
   const known = draft.jobs.get(jobId);
   if (known && known.endedAt === null && known.restarts > restarts) return;
-  // Also after its Epilog: two hooks may overtake each other on their way here.
+  // Also after the Epilog: one hook's request may overtake the other's.
   if (known && known.endedAs === null && known.restarts === restarts) {
     return scheduleHeartbeat(draft, draft.put({ ...known, override }));
   }
@@ -130,7 +130,7 @@ export function prologSeen(draft: Draft, event: Extract<DaemonEvent, { type: 'pr
   draft.put({ ...newRecord(jobId, restarts), override, asked, ready });
 }
 
-/** The Epilog ran, so this run is over on this node, whether slurmctld can be asked or not. */
+/** The Epilog ran: this run is over on this node, even if slurmctld cannot be asked. */
 export function epilogSeen(draft: Draft, event: Extract<DaemonEvent, { type: 'epilog' }>): void {
   const known = draft.jobs.get(event.jobId);
   if (!known || known.endedAt !== null || event.restarts < known.restarts) return;

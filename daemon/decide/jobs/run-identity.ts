@@ -1,7 +1,7 @@
 import type { JobFacts } from '../../vocabulary/job.ts';
 import type { JobRecord, ReadyCheckpoint } from '../../vocabulary/state.ts';
 
-/** A run of a job is its id and its restart count; that an id came back shows in owner and submit time. */
+/** A run is identified by job id and restart count. A reused id shows in the owner and the submit time. */
 export function sameRun(known: JobRecord, facts: JobFacts): boolean {
   if (known.restarts !== facts.restarts) return false;
   if (known.facts === null) return true;
@@ -9,20 +9,20 @@ export function sameRun(known: JobRecord, facts: JobFacts): boolean {
   return known.facts.submitAt === facts.submitAt || (isRequeued(known.facts) && sameJob(known, facts));
 }
 
-/** Slurm counts a requeue at once, and resets the submit time only when the old run is off its nodes. */
+/** Slurm counts a requeue at once, but resets the submit time only when the old run has left its nodes. */
 function isRequeued({ restarts, state }: JobFacts): boolean {
   return restarts > 0 && state === 'COMPLETING';
 }
 
 /**
- * A requeue keeps owner and name and resets the submit time, so the submit time says nothing. A name changes in
- * between only by `scontrol update`, which the record follows when it sees it.
+ * Ignores the submit time, which a requeue resets; owner and name stay. Only `scontrol update` changes a name, and the
+ * record follows that when Slurm reports it.
  */
 export function sameJob(known: JobRecord, facts: JobFacts): boolean {
   return known.facts === null || (known.facts.uid === facts.uid && known.facts.name === facts.name);
 }
 
-/** Late word on an earlier run. A run with fewer restarts that was submitted later is one of another job. */
+/** True for a late report of an earlier run. Fewer restarts but a later submit time means another job. */
 export function isLate(known: JobRecord, facts: JobFacts): boolean {
   if (facts.restarts >= known.restarts) return false;
   if (known.facts === null) return true;
@@ -31,8 +31,8 @@ export function isLate(known: JobRecord, facts: JobFacts): boolean {
 }
 
 /**
- * The checkpoint is of this run, or of an earlier one of the same job. Of a run the submit time tells; its name does
- * not, since users rename jobs that run.
+ * True if the checkpoint is of this run, or of an earlier one of the same job. For the same run the submit time
+ * decides and not the name, since users rename running jobs.
  */
 export function belongsTo(ready: ReadyCheckpoint, facts: JobFacts): boolean {
   if (ready.uid !== facts.uid) return false;
@@ -40,7 +40,7 @@ export function belongsTo(ready: ReadyCheckpoint, facts: JobFacts): boolean {
   return ready.restarts < facts.restarts && ready.jobName === facts.name;
 }
 
-/** The checkpoint under the name that the job has now, so that its next run is known by it. */
+/** The checkpoint with the job's current name, so that the job's next run is recognised. */
 export function renamed(
   ready: ReadyCheckpoint,
   before: JobFacts | null,

@@ -8,21 +8,21 @@ import { dropPlan, endPlan } from '../evacuation/plan-end.ts';
 import { BROUGHT_BACK, KEEPS_RECORD, NOT_RESTORED, planEffectId } from '../evacuation/plan-step.ts';
 import { ABSENT, ruleFor, wasLost } from '../rules.ts';
 
-/** Slurm forgets a job `MinJobAge` after its end: the daemon, slurmctld or the node was away for longer. */
+/** Slurm forgets a job `MinJobAge` after its end. The daemon, slurmctld or the node was away for longer. */
 const FORGOTTEN = 'Slurm knows no such job any more, and nobody knows how it ended';
 
-/** Slurm is done with the run: its first word on how counts, a later "no such job" says nothing more. */
+/** Slurm is done with the run. Its first end state counts; a later "no such job" adds nothing. */
 export function endRun(draft: Draft, jobId: JobId, endedAs: string): void {
   const known = draft.jobs.get(jobId);
   if (!known || known.endedAs !== null) return;
   const job = draft.put({ ...known, endedAs, endedAt: known.endedAt ?? draft.at, heartbeat: NO_HEARTBEAT });
   if (wasLost(job)) return nodeFailure(draft, job, endedAs);
-  // Of a restore that is on its way its answer tells: `plan-settled.ts`.
+  // If a restore is under way, its answer decides: `plan-settled.ts`.
   if (endedAs === ABSENT && mayBeLost(job)) forgotten(draft, job);
   endPlan(draft, job, `the run ended: ${endedAs}`);
 }
 
-/** It was to be brought away, or Slurm was kept from requeueing it: that it ended well is only one of the ways. */
+/** True if the forgotten run may be lost: it was to be moved, or we had set `Requeue=0`. It may also have succeeded. */
 function mayBeLost({ plan, requeueDisabledByUs }: JobRecord): boolean {
   if (plan !== null && (plan.step === 'restore' || BROUGHT_BACK.has(plan.step))) return false;
   return requeueDisabledByUs || (plan !== null && NOT_RESTORED.has(plan.step));
@@ -38,13 +38,13 @@ function forgotten(draft: Draft, job: JobRecord): void {
   });
 }
 
-/** Slurm gave the run up and does not requeue it: its last checkpoint is all that is left. */
+/** Slurm gave up the run and does not requeue it: only its last checkpoint is left. */
 function nodeFailure(draft: Draft, job: JobRecord, endedAs: string): void {
   const { plan } = job;
   if (plan === null || plan.step === 'rehearsed') {
     const ownNode = draft.nodes.get(draft.policy.node)?.facts;
     if (ruleFor(job, draft.policy) === null) return;
-    // Of a node that Slurm cannot reach the processes may still run: bringing the job back could make two of it.
+    // On a node that Slurm cannot reach the job may still run: a restore could make two copies of it.
     const hopeful = job.ready !== null || job.checkpoint !== null;
     if (!hopeful || !draft.policy.restore.onDrain || unreachable(ownNode)) return lost(draft, job, endedAs);
     if (draft.policy.restore.dryRun) {
@@ -78,14 +78,14 @@ function lost(draft: Draft, job: JobRecord, endedAs: string): void {
 }
 
 /**
- * The record is about to go, or to be another run's: who waits for an answer gets one, and the plan ends. `nextRun`:
- * the run that the job is at now, or null where the job itself is gone or belongs to somebody else.
+ * Ends all that is open for a run whose record goes, or becomes another run's: requests are answered, the plan ends.
+ * `nextRun`: the job's current run, or null if the job is gone or the id belongs to another job.
  */
 export function abandonRun(draft: Draft, job: JobRecord, why: string, nextRun: number | null): void {
   draft.reply(job.checkpoint?.requestId ?? null, { status: 409, message: why });
   const { plan } = job;
   if (!plan) return;
-  // The flag is the job's, not the run's: of a job id that came back it is somebody else's.
+  // The `Requeue` flag belongs to the job, not to the run. If the id was reused, it is another job's flag.
   if (nextRun === null) draft.change(job.jobId, { plan: { ...plan, guarded: false } });
   if (NOT_RESTORED.has(plan.step)) return dropPlan(draft, job.jobId, why, nextRun);
   if (plan.step === 'restore') draft.recalls.push(planEffectId('restore', job, plan));
@@ -100,7 +100,7 @@ export function abandonRun(draft: Draft, job: JobRecord, why: string, nextRun: n
   );
 }
 
-/** The record of an ended run goes when Slurm confirmed the end and nothing is under way for it any more. */
+/** Drops the records of ended runs: Slurm has confirmed the end, and nothing is under way for them. */
 export function sweep(draft: Draft): void {
   for (const job of draft.jobs.values()) {
     if (job.endedAs === null || job.checkpoint !== null) continue;

@@ -4,14 +4,14 @@ import type { Notice } from '../../vocabulary/notice.ts';
 import type { Draft } from '../draft.ts';
 import { SOCKET, takeNotice, withdraw } from './notices.ts';
 
-/** A notice by hand has passed without effect when its deadline is so far back: nobody may be there to take it back. */
+/** A notice by hand expires this long after its deadline: nobody may be there to withdraw it. */
 export const PASSES_AFTER_MS: Millis = 15 * 60_000;
-/** So many notices by hand may stand at once. */
+/** How many notices by hand may stand at once. */
 const MOST_BY_HAND = 100;
 
 type Heard<T extends DaemonEvent['type']> = Extract<DaemonEvent, { type: T }>;
 
-/** A person says that the node goes away. */
+/** An administrator reports that the node goes away. */
 export function noticeAsked(draft: Draft, { notice, requestId }: Heard<'ask-notice'>): void {
   const passed = passesAt(notice) <= draft.at;
   const message = passed ? 'its deadline is over for longer than 15 minutes' : 'too many notices stand';
@@ -24,7 +24,7 @@ export function noticeAsked(draft: Draft, { notice, requestId }: Heard<'ask-noti
   draft.reply(requestId, { noticeId: notice.id, created: true });
 }
 
-/** A person takes back what a person said. */
+/** An administrator withdraws a notice that was given by hand. */
 export function withdrawAsked(draft: Draft, { noticeId, requestId }: Heard<'ask-withdraw'>): void {
   const known = draft.notices.get(noticeId);
   if (!known) return draft.reply(requestId, { status: 404, message: `no notice ${noticeId} stands` });
@@ -36,7 +36,7 @@ export function withdrawAsked(draft: Draft, { noticeId, requestId }: Heard<'ask-
   draft.reply(requestId, { noticeId, created: false });
 }
 
-/** Time takes back notices by hand. */
+/** Withdraws notices by hand that have expired. */
 export function passNotices(draft: Draft): void {
   for (const { notice } of draft.notices.values()) {
     if (passesAt(notice) <= draft.at) withdraw(draft, notice, 'passed without effect');

@@ -9,7 +9,7 @@ import { standingTerminations } from './terminations.ts';
 
 /** The source of the notices that are given by hand. */
 export const SOCKET = 'socket';
-/** What a source says now, whole: new notices are taken, those that it does not say any more are withdrawn. */
+/** A source's complete list of notices: new ones are taken, those that are missing from it are withdrawn. */
 export function noticesSeen(draft: Draft, { source, standing }: NoticesEvent): void {
   if (source === SOCKET || !isHeard(draft, source)) return;
   const ids = new Set(standing.map(({ id }) => id));
@@ -19,7 +19,7 @@ export function noticesSeen(draft: Draft, { source, standing }: NoticesEvent): v
   for (const notice of standing) takeNotice(draft, { ...notice, source });
 }
 
-/** The configuration may have changed whom to listen to: nobody else would ever take back what they said. */
+/** Withdraws notices of sources that the configuration no longer names: nobody else would withdraw them. */
 export function forgetUnheard(draft: Draft): void {
   for (const { notice } of draft.notices.values()) {
     if (notice.source !== SOCKET && !isHeard(draft, notice.source))
@@ -33,7 +33,7 @@ function isHeard({ policy }: Draft, source: string): boolean {
   return policy.noticeProviders.includes('auto') || policy.noticeProviders.includes(provider);
 }
 
-/** The same notice again is none, but in earnest after a rehearsal it is. */
+/** Takes a notice. A known one is ignored, unless it is real after a dry run. */
 export function takeNotice(draft: Draft, notice: Notice): void {
   const known = draft.notices.get(notice.id);
   if (known && (known.notice.source !== notice.source || !known.notice.dryRun || notice.dryRun)) return;
@@ -51,13 +51,13 @@ export function takeNotice(draft: Draft, notice: Notice): void {
   }
 }
 
-/** In a rehearsal: in earnest it would have the node drained. */
+/** True for a notice of a dry run that would really have drained the node. */
 function drains(draft: Draft, notice: Notice): boolean {
   const { drainNode, restore } = draft.policy;
   return drainNode && notice.kind === 'termination' && (notice.dryRun || restore.dryRun);
 }
 
-/** A rebalance is worth one checkpoint of each run that its policy wants any of. */
+/** The runs that a rebalance notice gives one checkpoint each: live ones with a heartbeat rule. */
 function waitingFor(draft: Draft, notice: Notice): NoticeRecord['waiting'] {
   if (notice.kind !== 'rebalance') return [];
   return [...draft.jobs.values()]

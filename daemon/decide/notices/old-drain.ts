@@ -4,9 +4,9 @@ import type { Draft } from '../draft.ts';
 import { standingTerminations } from './terminations.ts';
 
 /**
- * A node that its cloud took away and replaced comes back with a fresh disk, and with the drain that ckptd set before:
- * nothing in the journal tells that it was ours. It is taken for ours where its reason says so, its deadline was
- * before this boot, and every source has spoken and says nothing of a termination.
+ * Adopts the drain left over from a replaced instance. Such a node comes back with a fresh disk, so the journal does
+ * not know that the drain was ours. It is ours if its reason says so, its deadline was before this boot, and every
+ * source has answered with no termination.
  */
 export function adoptOldDrain(draft: Draft): void {
   const { policy, bootedAt } = draft;

@@ -17,7 +17,7 @@ import type { OwnDrain } from '../../vocabulary/state.ts';
 import type { Draft } from '../draft.ts';
 import { standingTerminations } from './terminations.ts';
 
-/** Compares what is wanted with what is so, after every event. */
+/** Compares the drain that is wanted with the one that is set, after every event. */
 export function keepOwnDrain(draft: Draft): void {
   const { ownDrain: drain } = draft;
   const reason = wantedReason(draft);
@@ -43,7 +43,7 @@ export function keepOwnDrain(draft: Draft): void {
   }
 }
 
-/** In a dry run nothing new is set, and what is set stays. */
+/** The drain's reason that is wanted now, or null. A dry run sets no new drain and keeps an old one. */
 function wantedReason(draft: Draft): string | null {
   const { drainNode, restore } = draft.policy;
   if (restore.dryRun) return draft.ownDrain?.step === 'set' ? draft.ownDrain.reason : null;
@@ -63,7 +63,7 @@ function askUndrain(draft: Draft, drain: OwnDrain): void {
   draft.effects.push({ kind: 'undrain-node', id: effectId, node: draft.policy.node, reason: drain.reason });
 }
 
-/** Somebody else's drain is gone: what it stood in the way of is looked at anew. */
+/** Somebody else's drain is gone: the node's own drain is decided again. */
 export function ownNodeSeen(draft: Draft, { node, flags }: NodeFacts): void {
   if (node !== draft.policy.node || draft.ownDrain?.step !== 'foreign') return;
   if (!isDrained(flags)) draft.ownDrain = null;

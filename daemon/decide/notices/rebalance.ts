@@ -6,8 +6,8 @@ import { PASSIVE_STEPS } from '../evacuation/plan-step.ts';
 import { byUnsavedWork, isLive, ruleFor } from '../rules.ts';
 
 /**
- * A rebalance notice: one checkpoint of each run that was there when it came, the largest unsaved work first, as many
- * at once as heartbeats may be. One that is under way then began before the notice, and does not count.
+ * Gives each run that was there when a rebalance notice came one checkpoint, the largest unsaved work first, within
+ * `heartbeat.concurrency`. A checkpoint that was already under way does not count: it began before the notice.
  */
 export function rebalance(draft: Draft): void {
   for (const record of draft.notices.values()) if (record.waiting.length > 0) serve(draft, record);
@@ -35,7 +35,7 @@ function serve(draft: Draft, record: NoticeRecord): void {
   draft.putNotice({ ...record, waiting: [...left].map(({ jobId, restarts }) => runKey(jobId, restarts)) });
 }
 
-/** A run that leaves anyway gets its checkpoint on the way. */
+/** True if the run needs a checkpoint. A run that leaves anyway gets one from its plan. */
 function wantsCheckpoint(draft: Draft, job: JobRecord): boolean {
   const stays = job.plan === null || PASSIVE_STEPS.has(job.plan.step);
   return isLive(job) && stays && ruleFor(job, draft.policy) !== null;

@@ -6,7 +6,7 @@ export interface Termination extends Notice {
   readonly seenAt: EpochMs;
 }
 
-/** The termination notices that stand, the earliest deadline first; `dryRun` also where all is a dry run. */
+/** The active termination notices, the earliest deadline first. `dryRun` includes `restore.dry_run`. */
 export function standingTerminations(draft: Pick<Draft, 'notices' | 'policy'>): Termination[] {
   if (draft.notices.size === 0) return [];
   return [...draft.notices.values()]
