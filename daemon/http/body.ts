@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { RequestError } from './reply.ts';
 
 export const MAX_BODY_BYTES = 64 * 1024;
-/** What is read past the limit, so that an honest client gets to read its 413 instead of a reset. */
+/** How much is read past the limit, so that an honest client can read its 413 instead of a reset. */
 const MAX_DISCARDED_BYTES = 1024 * 1024;
 
 /**
- * The body as JSON, whatever its content type; an empty one is `{}`. Bytes that are not UTF-8 become U+FFFD: user's
- * text may hold any. Rejects with RequestError 413 or 400; the server's request timeout bounds the time.
+ * Reads the body as JSON, whatever its content type; an empty one is `{}`. Bytes that are not UTF-8, which users' text
+ * may contain, become U+FFFD. Rejects with RequestError 413 or 400; the server's request timeout bounds the time.
  */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
   const text = (await readText(request)).trim();

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 
-/** What Node's parser and timers call the errors that have a status of their own; anything else is a 400. */
+/** Node's codes of the errors that have a status of their own; any other error is a 400. */
 const STATUS_OF: Readonly<Record<string, readonly [line: string, code: string, message: string]>> = {
   HPE_HEADER_OVERFLOW: [
     '431 Request Header Fields Too Large',
@@ -11,7 +11,7 @@ const STATUS_OF: Readonly<Record<string, readonly [line: string, code: string, m
 };
 const BAD_REQUEST = ['400 Bad Request', 'bad-request', 'this is not HTTP/1.1'] as const;
 
-/** Answers what never became a request, and closes the connection whatever the client does. */
+/** Answers bytes that never became a request, and closes the connection whatever the client does. */
 export function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable) {
     socket.destroy();

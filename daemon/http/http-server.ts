@@ -23,7 +23,7 @@ export interface HttpServerOptions {
   readonly handle: (request: IncomingMessage, signal: AbortSignal) => Reply | Promise<Reply>;
   readonly errorReply: (error: RequestError) => Reply;
   readonly log: Log;
-  /** What is under way at the end gets this long. */
+  /** Time for requests that are under way at the end. */
   readonly closeGraceMs: Millis;
 }
 
@@ -31,7 +31,7 @@ export interface HttpServerOptions {
 export interface HttpServer {
   readonly server: Server;
   readonly counters: Readonly<SocketCounters>;
-  /** Stops to accept, and ends what is under way within the grace. */
+  /** Accepts no more, and ends requests under way within the grace. */
   close(): Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export interface HttpServer {
 const { createServer } = process.getBuiltinModule('node:http');
 
 const MAX_CONNECTIONS = 128;
-/** From connecting to the end of the headers, and of the body. */
+/** From the connection to the end of the headers, and to the end of the body. */
 const HEADERS_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 5_000;
 /** A client that does not read its answer. */
@@ -64,7 +64,7 @@ export function httpServer({ handle, errorReply, log, closeGraceMs }: HttpServer
         counters.bad += 1;
         return errorReply(error);
       }
-      // Of a client that hung up, before or after its body was there, nothing failed and nobody reads the answer.
+      // A client that hung up, before or after its body, is no failure: nobody reads the answer.
       if (!signal.aborted && request.errored === null) {
         counters.failed += 1;
         log.error({ err: error, method: request.method, url: request.url }, 'socket: a request failed');
@@ -87,7 +87,7 @@ export function httpServer({ handle, errorReply, log, closeGraceMs }: HttpServer
     maxHeaderSize: 8 * 1024,
   });
   server.maxConnections = MAX_CONNECTIONS;
-  // What is pipelined behind the first one gets a 503 from Node.
+  // Node answers pipelined requests after the first one with a 503.
   server.maxRequestsPerSocket = 1;
   server.on('connection', (socket) => {
     counters.accepted += 1;

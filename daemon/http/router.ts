@@ -1,13 +1,13 @@
 import { RequestError } from './reply.ts';
 
-/** What a request is told from others by. */
+/** What identifies a route. */
 export interface RoutePlace {
   readonly method: string;
   /** Segments; `:id` matches any one. */
   readonly path: string;
 }
 
-/** The route of a request and what stood for `:id`; RequestError 404, 405 (with `Allow`) or 400. */
+/** The route of a request, and the decoded segment at `:id`. RequestError 404, 405 (with `Allow`) or 400. */
 export function findRoute<Route extends RoutePlace>(
   routes: readonly Route[],
   method: string,
@@ -27,7 +27,7 @@ export function findRoute<Route extends RoutePlace>(
   });
 }
 
-/** The segment in the place of `:id`, empty where the pattern has none; null: another path. */
+/** The segment at `:id`, or '' if the pattern has none. Null if the path does not match. */
 function matchPath(pattern: readonly string[], segments: readonly string[]): string | null {
   if (pattern.length !== segments.length) return null;
   let id = '';

@@ -34,12 +34,12 @@ export interface SocketFile {
 const MAX_PATH_BYTES = 107;
 
 /**
- * Makes `server` listen at the path, and returns what takes the path away again, unless it is another's by then.
- * A socket that nobody answers at is replaced; a live one, or a file that is no socket, is a SocketBusyError.
+ * Makes `server` listen at the path, and returns a function that removes the path, unless another process owns it by
+ * then. A stale socket is replaced; a live one, or a file that is no socket, is a SocketBusyError.
  *
- * The socket is bound in a folder that only the daemon may enter, gets its mode and group there, and is then
- * renamed to its place: nobody can connect to it before it is as it should be, no umask is touched, and a stale
- * file is replaced in one step. Two daemons that start at once are kept apart by the journal's lock, not by this.
+ * The socket is bound in a folder that only the daemon may enter. It gets its mode and group there, and is then renamed
+ * to its place. So nobody can connect before the mode is set, no umask is touched, and a stale file is replaced in one
+ * step. The journal's lock, and not this function, keeps apart two daemons that start at once.
  */
 export async function listenAt(server: Server, { path, mode, group }: SocketFile): Promise<() => void> {
   const gid = group === null ? null : groupId(group);
@@ -95,7 +95,7 @@ async function refuseTaken(path: string): Promise<void> {
   throw new SocketBusyError(`${path} is in use (${who}): does another ckptd run?`);
 }
 
-/** The code of the error that a connection attempt ends in; null: somebody accepted it. */
+/** The error code of a connection attempt; null if it was accepted. */
 function connectError(path: string): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = connect(path);

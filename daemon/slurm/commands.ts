@@ -3,7 +3,7 @@ import type { CommandResult } from '../system/ports.ts';
 import type { Millis } from '../vocabulary/job.ts';
 import { type Mark, newMark } from './rows.ts';
 
-/** What every Slurm command line is made from. */
+/** What every Slurm command line needs. */
 export interface SlurmCommands {
   /** Path of one of Slurm's own programs. */
   path(program: 'squeue' | 'sinfo' | 'scontrol' | 'scancel'): string;
@@ -12,18 +12,18 @@ export interface SlurmCommands {
 }
 
 /**
- * `bin` is the folder of Slurm's programs. The timeout is for each command; while slurmctld is away a client of
- * Slurm tries for `MessageTimeout` (10 s) and longer before it gives up by itself.
+ * `bin` is the folder of Slurm's programs. The timeout is for each command: while slurmctld is away, a client of Slurm
+ * gives up by itself only after `MessageTimeout` (10 s) or longer.
  */
 export function slurmCommands(bin: string, timeoutMs: Millis = 10_000, mark = newMark()): SlurmCommands {
   return { path: (program) => join(bin, program), timeoutMs, mark };
 }
 
-/** Slurm could not be asked, or answered with something that makes no sense. */
+/** Slurm gave no answer, or one that cannot be read. */
 export interface Unavailable {
   readonly type: 'unavailable';
   readonly message: string;
-  /** It answered, but not in any form that is known here. */
+  /** It answered, but in an unknown form. */
   readonly garbage: boolean;
 }
 

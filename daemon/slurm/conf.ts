@@ -5,13 +5,13 @@ import type { Clock, Command, CommandResult, Exec, Log } from '../system/ports.t
 import type { Millis } from '../vocabulary/job.ts';
 import { failed, garbage, type SlurmCommands, type Unavailable } from './commands.ts';
 
-/** The part of slurm.conf that ckptd and its engine go by. */
+/** The part of slurm.conf that ckptd and its engine use. */
 export interface SlurmConf {
   /** For example `24.11.5`. */
   readonly version: string;
   /** With `%n` and `%h` filled in. */
   readonly spoolDir: string;
-  /** After which slurmctld takes a silent node for dead; 0 for never, null where Slurm does not say. */
+  /** The time after which slurmctld declares a silent node dead; 0: never, null: unknown. */
   readonly slurmdTimeoutMs: Millis | null;
 }
 
@@ -66,13 +66,14 @@ export interface LoadConf {
   readonly slurm: SlurmCommands;
   readonly names: NodeNames;
   readonly signal: AbortSignal;
-  /** Aborted once something waits for the jobs to be known. */
+  /** Aborted once something waits for the list of jobs. */
   readonly urgent: AbortSignal;
 }
 
 /**
- * Asks slurmctld for its configuration, and while that is away again and again, with up to a minute between two
- * tries: in the node's own time, for a cluster that is switched on starts before its slurmctld. Rejects only with the signal's reason.
+ * Reads slurmctld's configuration, and retries while slurmctld is away, with pauses of up to a minute. Each node
+ * retries at a time of its own, because a cluster that is switched on starts before its slurmctld. Rejects only with
+ * the signal's reason.
  */
 export async function loadConf(load: LoadConf): Promise<SlurmConf> {
   const { clock, signal, urgent } = load;

@@ -40,7 +40,7 @@ export function readHost(text: string): string | null | undefined {
   return /^[A-Za-z0-9._-]{1,255}$/.test(text) ? text : undefined;
 }
 
-/** Text that somebody chose: whatever it is, but `(null)` is none. */
+/** Free text; `(null)` is empty. */
 export function readText(text: string): string {
   return text === '(null)' ? '' : text;
 }

@@ -1,4 +1,4 @@
-/** More nodes than any cluster has; what expands to more is an error, not a daemon out of memory. */
+/** More nodes than any cluster has. A longer expansion is an error, so that it cannot exhaust the memory. */
 export const MOST_HOSTS = 65_536;
 
 export type Hostlist =

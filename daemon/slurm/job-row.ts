@@ -11,7 +11,7 @@ import {
 } from './fields.ts';
 import { expandHostlist } from './hostlist.ts';
 
-/** What is asked for each job: Slurm's own values first, text that an admin chose next, the user's own last. */
+/** The fields of each job: Slurm's own values first, then text of an admin's, the user's own text last. */
 export const JOB_FIELDS = [
   'JobID',
   'ArrayJobID',

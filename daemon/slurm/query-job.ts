@@ -3,7 +3,7 @@ import type { JobFacts, JobId } from '../vocabulary/job.ts';
 import { isJobId, type SlurmCommands } from './commands.ts';
 import { type JobAnswer, jobCommand, readJob } from './squeue.ts';
 
-/** Asks Slurm for one job, now. Looks wait for one another; no answer is kept. */
+/** Asks Slurm for one job, now. Queries run one after the other; no answer is cached. */
 export type QueryJob = (jobId: JobId, signal?: AbortSignal) => Promise<JobAnswer>;
 
 export function jobQuery(exec: Exec, slurm: SlurmCommands): QueryJob {
@@ -13,7 +13,7 @@ export function jobQuery(exec: Exec, slurm: SlurmCommands): QueryJob {
   };
 }
 
-/** The same for whoever acts on no job: facts, a definite absence, or why nobody knows. */
+/** The engine's form of an answer, without the target: facts, a definite absence, or why it is unknown. */
 export type Lookup = (
   jobId: JobId,
   signal?: AbortSignal,

@@ -39,8 +39,8 @@ export function allNodesCommand(slurm: SlurmCommands): Command {
 const base = (slurm: SlurmCommands) => ({ file: slurm.path('sinfo'), timeoutMs: slurm.timeoutMs });
 
 /**
- * What sinfo says of the `wanted` nodes. A name that is unknown to Slurm is no error of sinfo's (exit 0, with no
- * row or one of another name), so only rows of wanted names count. Nodes in the same state share a row.
+ * Reads sinfo's output for the `wanted` nodes. An unknown name is no error for sinfo (exit 0, with no row or one of
+ * another name), so only rows of wanted names count. Nodes in the same state share a row.
  */
 export function readNodes(result: CommandResult, mark: Mark, wanted: Iterable<string>): NodesAnswer {
   if (!result.ok) return failed(result);
@@ -61,9 +61,9 @@ export function readNodes(result: CommandResult, mark: Mark, wanted: Iterable<st
 }
 
 /**
- * Whether a single record may hide that the node is DOWN. slurmctld renews the counts of allocated CPUs only when
- * somebody asks for the whole table, and sinfo prints MIXED or ALLOCATED for whatever base state has such CPUs.
- * A node that was set DOWN also has a reason, and no flag that explains it. (22.05, 24.11 and 26.05.)
+ * True if a single record may hide that the node is DOWN. slurmctld updates the counts of allocated CPUs only for a
+ * query of the whole table, and sinfo prints MIXED or ALLOCATED for any base state with such CPUs. A node that was set
+ * DOWN also has a reason, and no flag that explains it. (22.05, 24.11 and 26.05.)
  */
 export function isDoubtful({ base, flags, reason }: NodeFacts): boolean {
   const looksBusy = base === 'MIXED' || base === 'ALLOCATED';

@@ -3,12 +3,12 @@ import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import type { JobId } from '../vocabulary/job.ts';
 
-/** A job whose slurmstepd listens on this node. */
+/** A job with a slurmstepd that listens on this node. */
 export interface SpoolJob {
   readonly jobId: JobId;
   /**
-   * Names this run's sockets: another run of the same job id has made others. Taken from the batch or the extern
-   * step, or the lowest other one.
+   * Identifies this run by its sockets: another run of the same job id has others. Taken from the batch step, the
+   * extern step, or the lowest other one.
    */
   readonly incarnation: string;
   /** Its batch script runs on this node. */
@@ -16,7 +16,7 @@ export interface SpoolJob {
 }
 
 const BATCH_STEP = 4294967291;
-/** Steps that exist for as long as the job does on this node, best first. */
+/** Steps that live as long as the job does on this node, best first. */
 const LASTING_STEPS = [BATCH_STEP, 4294967292];
 
 /**
@@ -61,7 +61,7 @@ export interface SocketName {
   readonly step: number;
 }
 
-/** Null for what is no step socket of this node; a node's name may itself hold `_` and `.`. */
+/** Null for a name that is no step socket of this node. A node's name may itself contain `_` and `.`. */
 export function readSocketName(name: string, node: string): SocketName | null {
   if (!name.startsWith(`${node}_`)) return null;
   const parts = /^(\d{1,10})\.(\d{1,10})(?:\.\d{1,10})?$/.exec(name.slice(node.length + 1));

@@ -4,15 +4,15 @@ import { failed, garbage, type SlurmCommands, type Unavailable } from './command
 import { JOB_FIELDS, type JobRow, readJobRow } from './job-row.ts';
 import { formatOf, type Mark, splitRows } from './rows.ts';
 
-/** Slurm's word on one job. */
+/** Slurm's answer on one job. */
 export type JobAnswer =
   | {
       readonly type: 'job';
       readonly facts: JobFacts;
       /**
-       * What names this job, and nothing else, to scancel and `scontrol update`. One task of an array carries
-       * the array's own number as its job id, and a plain number would act on the whole array. Null for the
-       * tasks of an array that still wait, which share one record.
+       * The name of exactly this job for scancel and `scontrol update`. One task of an array has the array's own
+       * number as its job id, and a plain number would act on the whole array. Null for the pending tasks of an
+       * array, which share one record.
        */
       readonly target: string | null;
     }
@@ -35,7 +35,7 @@ export function jobCommand(slurm: SlurmCommands, jobId: JobId): Command {
   };
 }
 
-/** Only slurmctld's own word is an absence; silence, a timeout or nonsense never is. */
+/** Only slurmctld's explicit answer is an absence. No answer, a timeout or an unreadable answer never is. */
 export function readJob(result: CommandResult, mark: Mark, jobId: JobId): JobAnswer {
   if (result.ok) return parseJob(result.stdout, mark, jobId);
   const absent = result.why === 'exit' && /Invalid job id specified/.test(result.stderr);

@@ -3,9 +3,9 @@ import type { Clock, Log } from '../system/ports.ts';
 import type { DaemonEvent } from '../vocabulary/event.ts';
 import type { EpochMs, Millis } from '../vocabulary/job.ts';
 
-/** A slot that the event loop is late for by less than this still counts; node-cron's own default is 1 s. */
+/** A slot still counts if the event loop is late by less than this. node-cron's own default is 1 s. */
 const TOLERANCE_MS: Millis = 30_000;
-/** How often it is looked whether the host's clock was set back. */
+/** How often to check whether the host's clock was set back. */
 const RECHECK_MS: Millis = 60_000;
 
 export interface Schedules extends Disposable {
@@ -51,8 +51,8 @@ interface CronLine {
 }
 
 /**
- * node-cron waits for the time that it computed last: after the host's clock was set back by an hour nothing
- * would fire for an hour. The task is started anew when its next time lies before the one that it waits for.
+ * node-cron waits for the time that it computed last. If the host's clock is set back by an hour, nothing fires for an
+ * hour. So the task is restarted when its next time lies before the one that it waits for.
  */
 function cronLine(line: string, fire: () => void, log: Log): CronLine {
   let expected: EpochMs = Number.POSITIVE_INFINITY;

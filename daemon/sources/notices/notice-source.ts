@@ -10,28 +10,28 @@ export interface NoticePorts {
   /** This node's name in Slurm. */
   readonly node: string;
   /**
-   * What a source says now, whole: a notice that is missing was withdrawn, or has passed. Called at the first
-   * successful look, even when it is empty, and whenever it changes; an error says nothing, so that what stood stands.
+   * The complete list of a source's active notices: one that is missing was withdrawn, or has passed. Called after the
+   * first successful poll, even when it is empty, and whenever the list changes. After an error the old list stays.
    */
   emit(event: NoticesEvent): void;
 }
 
 /** What one source is given. */
 export interface SourcePorts extends NoticePorts {
-  /** May be called at every look: what repeats the last word of this source goes no further. */
+  /** May be called after every poll: an unchanged list is not passed on. */
   emit(event: NoticesEvent): void;
-  /** One line in the log when the source falls silent and one when it speaks again; counters for `/metrics`. */
+  /** Logs when the source stops to answer and when it answers again; counters for `/metrics`. */
   readonly health: SourceHealth;
   /** From 0 up to 1. */
   readonly random: () => number;
 }
 
-/** Somebody who may say that this node goes away. */
+/** A source of notices that this node goes away. */
 export interface NoticeSource {
-  /** The provider and, where it has several, which of its words: `ec2/spot`, `file`. `source` of its notices. */
+  /** The provider, and which of its sources if it has several: `ec2/spot`, `file`. `source` of its notices. */
   readonly name: string;
-  /** Runs until the signal. Never rejects for what the outside does, and may with the signal's own reason. */
+  /** Runs until the signal, and may reject with its reason. Never rejects for an error of the outside world. */
   watch(ports: SourcePorts, signal: AbortSignal): Promise<void>;
-  /** All that could be saved is saved: whoever sent this notice need not wait for its deadline. */
+  /** All jobs are saved: the sender of this notice need not wait for its deadline. */
   approve?(noticeId: string): void;
 }

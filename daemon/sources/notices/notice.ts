@@ -7,8 +7,8 @@ export interface NoticeFacts {
   readonly source: string;
   readonly kind: NoticeKind;
   /**
-   * What the sender itself tells this notice from its others by: an event's id, the time as it was sent. Never
-   * something that was reckoned here, or each look would make for another notice.
+   * The sender's own identity of this notice: an event's id, or the time as it was sent. Never a value computed here,
+   * or each poll would make another notice.
    */
   readonly name: string;
   readonly deadline: EpochMs | null;

@@ -16,7 +16,7 @@ export function parseDate(text: string): EpochMs | null {
   return parseIso(short) ?? parseHttpDate(short);
 }
 
-/** RFC 1123, as in the header `Date`; the name of the day is not looked at. */
+/** RFC 1123, as in the header `Date`; the name of the day is ignored. */
 export function parseHttpDate(text: string): EpochMs | null {
   const parts = text.length <= LONGEST ? RFC_1123.exec(text) : null;
   if (parts === null) return null;
@@ -42,7 +42,7 @@ function parseIso(text: string): EpochMs | null {
 /** Null where the calendar or the clock has no such time. */
 function timeOf(parts: readonly number[], milliseconds: number): EpochMs | null {
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts;
-  // A leap second is the last of its minute to a computer.
+  // A leap second counts as the last second of its minute.
   const at = Date.UTC(year, month - 1, day, hour, minute, Math.min(second, 59), Math.floor(milliseconds));
   const date = new Date(at);
   const real =
@@ -55,7 +55,7 @@ function timeOf(parts: readonly number[], milliseconds: number): EpochMs | null 
   return real ? at : null;
 }
 
-/** Whether somebody meant a time by it: then there is a notice, though nobody can tell for when. */
+/** True if the text is meant as a time. Then there is a notice, even if its time cannot be read. */
 export function looksLikeDate(text: string): boolean {
   const short = text.trim();
   return (

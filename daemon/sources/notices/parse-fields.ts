@@ -1,4 +1,4 @@
-/** JSON of somebody else; `undefined`, which JSON has not, where it is none. */
+/** Parses JSON from outside; `undefined`, which is no JSON value, for text that is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -11,7 +11,7 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Text of at most `most` characters, without blanks at its ends; null for everything else. */
+/** A string of at most `most` characters, trimmed; null for everything else. */
 export function textOf(value: unknown, most = 256): string | null {
   return typeof value === 'string' && value.length <= most ? value.trim() : null;
 }

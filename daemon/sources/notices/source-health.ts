@@ -9,10 +9,10 @@ export interface HealthCounters {
   readonly awaySince: EpochMs | null;
 }
 
-/** While a source stays silent, it is said again this often. */
+/** How often the log repeats that a source does not answer. */
 const REMIND_EVERY: Millis = 3_600_000;
 
-/** Whether a source of notices can be asked: one line in the log when that changes, and counters. */
+/** Tracks whether a source of notices answers: a log line when that changes, and counters. */
 export class SourceHealth {
   readonly #source: string;
   readonly #clock: Clock;
@@ -30,12 +30,12 @@ export class SourceHealth {
     this.#log = log;
   }
 
-  /** One request leaves, or one look is taken. */
+  /** A request is sent, or a file is read. */
   asked(): void {
     this.#requests += 1;
   }
 
-  /** The source said something that can be understood. */
+  /** The source gave an answer that can be read. */
   answered(): void {
     if (this.#since !== null) {
       this.#log.info(
@@ -47,7 +47,7 @@ export class SourceHealth {
     this.#since = null;
   }
 
-  /** It said nothing, or nothing that can be understood. */
+  /** The source gave no answer, or one that cannot be read. */
   failed(problem: string): void {
     const now = this.#clock.now();
     this.#errors += 1;
@@ -61,9 +61,9 @@ export class SourceHealth {
     );
   }
 
-  /** Says something that is odd and no failure, once a process: the same answer comes again and again. */
+  /** Logs something odd that is no failure, once per process: the same answer comes again and again. */
   odd(message: string, fields: object = {}): void {
-    // Bounded: a server that says something else each time must not fill the memory.
+    // Bounded: a server whose answers all differ must not fill the memory.
     if (this.#told.has(message) || this.#told.size >= 100) return;
     this.#told.add(message);
     this.#log.warn({ source: this.#source, ...fields }, message);

@@ -1,6 +1,6 @@
 import type { Notice } from '../../vocabulary/notice.ts';
 
-/** The last word of one source, so that only what is new goes further. */
+/** The last list of one source, so that only changes are passed on. */
 export class Standing {
   #notices: readonly Notice[] = [];
   #said: string | null = null;
@@ -10,12 +10,12 @@ export class Standing {
   }
 
   /**
-   * What to tell of a look; null where that was told before. Of a notice that stands already the first deadline
-   * holds: some are reckoned anew at each look, from now or from two clocks, and would never come to rest.
+   * The list to pass on, or null if it has not changed. A known notice keeps its first deadline: some deadlines are
+   * computed again at each poll, from now or from two clocks, and would never stay the same.
    */
   news(seen: readonly Notice[]): readonly Notice[] | null {
     const before = new Map(this.#notices.map((notice) => [notice.id, notice]));
-    // By id: one notice that is listed twice is one, and their order means nothing.
+    // By id: a notice that is listed twice counts once, and the order means nothing.
     const notices = new Map(
       seen.map((notice) => {
         const deadline = before.get(notice.id)?.deadline ?? notice.deadline;

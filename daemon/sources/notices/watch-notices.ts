@@ -15,34 +15,33 @@ import { Standing } from './standing.ts';
 
 export interface SourceCounters extends HealthCounters {
   readonly source: string;
-  /** Notices that stand now. */
+  /** Active notices. */
   readonly standing: number;
 }
 
 export interface NoticeWatch {
-  /** Resolves when all has come to rest after the signal; rejects only for a defect. */
+  /** Resolves when all sources have ended after the signal; rejects only for a defect. */
   readonly done: Promise<void>;
-  /** Resolves once every source that is here has said what stands; one that never answers keeps it waiting. */
+  /** Resolves once every source that is present has answered. One that never answers keeps it pending. */
   readonly heard: Promise<void>;
-  /** Of the sources that are watched, for `/metrics`. */
+  /** For `/metrics`, of each watched source. */
   counters(): readonly SourceCounters[];
-  /** Whoever was looked for or is named, in no order that means anything. */
+  /** The providers that are named or were looked for, in no particular order. */
   providers(): readonly ProviderState[];
   /**
-   * All that could be saved from this notice is saved, so that its sender need not wait: the host's shutdown goes on,
-   * and Azure is told so if `azure.start_requests` asks for it. For everybody else, and if it is never called, the
-   * deadline holds.
+   * All jobs that this notice concerns are saved, so its sender need not wait. The host's shutdown goes on, and Azure
+   * is told so if `azure.start_requests` is set. For other senders, and if this is never called, the deadline holds.
    */
   approve(noticeId: string): void;
 }
 
 export interface ProviderState {
   readonly provider: NoticeProvider;
-  /** False: `auto` has not found it. */
+  /** False if `auto` has not found it. */
   readonly watched: boolean;
 }
 
-/** After a look for a cloud that found nobody: a busy host, or a network that comes up late, has its metadata later. */
+/** Pauses after a cloud was not found: a busy host or a late network gets its metadata service later. */
 const LOOK_AGAIN_AFTER: readonly Millis[] = [60_000, 300_000, 1_800_000];
 
 interface Watched {
@@ -52,8 +51,8 @@ interface Watched {
 }
 
 /**
- * Watches whoever may tell that this node goes away. Who is named is watched from now on, here or not. `auto` adds
- * file and logind, and looks for the clouds, a few times: those that are absent cost nothing afterwards.
+ * Watches the sources of notices. A provider that is named is watched from now on, present or not. `auto` adds file
+ * and logind, and looks for the clouds a few times: those that are absent cost nothing afterwards.
  */
 export function watchNotices(
   config: NoticesConfig,
@@ -65,7 +64,7 @@ export function watchNotices(
   const named = new Set(config.providers);
   const asked = new Map<NoticeProvider, boolean>();
 
-  /** `spoke` is called at the first word, or when there will be none. */
+  /** Calls `spoke` at the source's first answer, or when there will be none. */
   async function watch(source: NoticeSource, spoke: () => void): Promise<void> {
     const standing = new Standing();
     const health = new SourceHealth(source.name, clock, log);
@@ -145,7 +144,7 @@ async function slept(clock: Clock, ms: Millis, signal: AbortSignal): Promise<'sl
   }
 }
 
-/** Everybody that `notices.providers` can name; making one asks nobody anything. */
+/** All providers that `notices.providers` can name. Making one sends no request. */
 function providersOf(config: NoticesConfig, clock: Clock): readonly Provider[] {
   const local = (name: NoticeProvider, source: NoticeSource): Provider => ({ name, sources: [source] });
   return [

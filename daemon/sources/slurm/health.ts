@@ -2,7 +2,7 @@ import type { Unavailable } from '../../slurm/commands.ts';
 import type { Clock, Log } from '../../system/ports.ts';
 import type { EpochMs } from '../../vocabulary/job.ts';
 
-/** Whether a kind of question to Slurm gets answers: one line in the log when that changes, and counters. */
+/** Tracks whether one kind of query to Slurm is answered: a log line when that changes, and counters. */
 export class Health {
   readonly #what: string;
   readonly #clock: Clock;
@@ -54,7 +54,7 @@ export class Health {
 
 export interface HealthCounters {
   readonly failures: number;
-  /** Those of the failures that were answers which cannot be read. */
+  /** Failures with an answer that cannot be read. */
   readonly garbage: number;
   readonly awaySince: EpochMs | null;
 }

@@ -1,7 +1,7 @@
 import { backoff } from '../../system/async/backoff.ts';
 import type { EpochMs, JobId } from '../../vocabulary/job.ts';
 
-/** Which jobs are to be looked at, and when. */
+/** Which jobs to query, and when. */
 export class JobAgenda {
   readonly #due = new Map<JobId, EpochMs>();
   readonly #tries = new Map<JobId, number>();
@@ -12,13 +12,13 @@ export class JobAgenda {
     this.#place = place;
   }
 
-  /** As soon as possible, and with fresh patience. */
+  /** As soon as possible; the count of its tries starts again. */
   soon(jobId: JobId, now: EpochMs): void {
     this.#tries.delete(jobId);
     this.#due.set(jobId, Math.min(now, this.#due.get(jobId) ?? now));
   }
 
-  /** Not before `at`, unless it is asked for meanwhile. */
+  /** Not before `at`, unless `soon` is called meanwhile. */
   later(jobId: JobId, at: EpochMs): void {
     if (!this.#due.has(jobId)) this.#due.set(jobId, at);
   }
@@ -28,7 +28,7 @@ export class JobAgenda {
     for (const [jobId, at] of this.#due) if (at > now) this.#due.set(jobId, now);
   }
 
-  /** Once more after up to 1 s, 2 s, 4 s … 60 s, unless it was asked for meanwhile. */
+  /** Once more after up to 1 s, 2 s, 4 s … 60 s, unless `soon` was called meanwhile. */
   again(jobId: JobId, now: EpochMs): void {
     const tries = this.#tries.get(jobId) ?? 0;
     if (this.#due.has(jobId)) return;
@@ -36,7 +36,7 @@ export class JobAgenda {
     this.#due.set(jobId, now + backoff(tries, this.#place));
   }
 
-  /** There is nothing more to wait for, unless it was asked for meanwhile. */
+  /** Nothing more to wait for, unless `soon` was called meanwhile. */
   settled(jobId: JobId): void {
     this.#tries.delete(jobId);
   }

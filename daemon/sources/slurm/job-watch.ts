@@ -27,27 +27,27 @@ export interface JobWatchOptions {
   readonly spoolDir: string;
   /** How often the sockets are read (no RPC). */
   readonly rescanMs: Millis;
-  /** How often Slurm is asked about each known job although nothing seems to have happened to it. */
+  /** How often Slurm is asked about each known job even without a sign of a change. */
   readonly reconcileMs: Millis;
   /** The jobs in the daemon's own state. */
   readonly known: () => Iterable<KnownJob>;
-  /** Aborted where something waits for the jobs to be known: else the first looks have their own time. */
+  /** Aborted once something waits for the list of jobs. Until then the first queries are spread over time. */
   readonly urgent: AbortSignal;
 }
 
 export interface JobWatch extends Background {
   /** Resolves once Slurm has answered about every job that was on the node when the watch began. */
   readonly synced: Promise<void>;
-  /** Prolog or Epilog ran for this job: look at it now. */
+  /** Prolog or Epilog ran for this job: query it now. */
   hint(jobId: JobId): void;
-  /** Something waits for the jobs to be known: what is to be looked at is looked at now. */
+  /** Something waits for the list of jobs: all pending queries are made now. */
   hurry(): void;
   counters(): HealthCounters & { readonly waiting: number };
 }
 
 /**
- * States that last until something happens to the job that this daemon hears of in another way. SUSPENDED is none:
- * nobody tells of a resume.
+ * States that last until an event that this daemon learns of in another way. SUSPENDED is not among them: nothing
+ * reports a resume.
  */
 const LASTING_STATES: ReadonlySet<string> = new Set([
   ...ENDED_STATES,
@@ -57,14 +57,13 @@ const LASTING_STATES: ReadonlySet<string> = new Set([
   'SPECIAL_EXIT',
 ]);
 
-/** Between two looks at least this, and as long as the last one took: slurmctld sets the pace. */
+/** The pause between two queries: at least this, and as long as the last one took. So slurmctld sets the pace. */
 const PACE: Millis = 100;
 
 /**
- * Tells the daemon of the jobs on its node. Hooks and sockets say that something happened to a job; what it was,
- * Slurm is asked, one job at a time. Emits `job` for each answer, new or not, since others look at jobs as well,
- * and `job-absent` when Slurm says that there is no such job. While Slurm is away or talks nonsense nothing is
- * emitted, and what is to be looked at stays on the agenda.
+ * Reports the jobs of this node. Hooks and sockets show that something happened to a job, and Slurm is asked what it
+ * was, one job at a time. Emits `job` for each answer, new or not, since performers query jobs as well, and
+ * `job-absent` if Slurm has no such job. Without a readable answer nothing is emitted, and the job stays on the agenda.
  */
 export function watchJobs(options: JobWatchOptions): JobWatch {
   const { exec, clock, log, emit, slurm, look, node, spoolDir, known } = options;
@@ -74,7 +73,7 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
   const foreign = new ForeignJobs();
   const scan = scanSockets({ spoolDir, node, log }, known, foreign);
   const synced = Promise.withResolvers<void>();
-  /** Jobs of the first look at the sockets that Slurm has not answered about. */
+  /** Jobs of the first scan of the sockets that Slurm has not answered about yet. */
   const initialJobs = new Set<JobId>();
   let rescanAt: EpochMs = clock.now();
   let lookAt: EpochMs = 0;
@@ -100,7 +99,7 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
       else agenda.later(jobId, firstBeat(node, options.rescanMs, clock.now()));
       if (isFirst) initialJobs.add(jobId);
     }
-    // Others look at jobs too, and may have found one that is suspended; of another only its Prolog told.
+    // A performer may have found a job suspended, and of another job only its Prolog is known.
     for (const { jobId, state } of known()) {
       if (state === null || !LASTING_STATES.has(state)) agenda.again(jobId, clock.now());
     }
@@ -133,7 +132,7 @@ export function watchJobs(options: JobWatchOptions): JobWatch {
     }
     const { facts } = seen;
     if (facts.hetJobId !== null && facts.hetJobId !== jobId) {
-      // A component is nothing by itself: the job is its leader's.
+      // A component is not a job of its own: it belongs to its leader's job.
       agenda.settled(jobId);
       foreign.addComponent(jobId, facts.hetJobId);
       agenda.soon(facts.hetJobId, now);

@@ -21,9 +21,9 @@ export interface NodeWatchOptions {
   /** This node. */
   readonly node: string;
   readonly pollMs: Millis;
-  /** The other nodes that matter now: those of the jobs that this daemon owns. */
+  /** The other nodes to watch: those of the jobs that this daemon owns. */
   readonly nodes: () => Iterable<string>;
-  /** Aborted once something waits for the state of the node: else the first look has its own time, too. */
+  /** Aborted once something waits for the node's state. Until then the first query waits for the node's own time. */
   readonly urgent: AbortSignal;
 }
 
@@ -31,24 +31,24 @@ export interface NodeWatch extends Background {
   counters(): HealthCounters;
 }
 
-/** Up to so many other nodes are asked for one by one, each at a thousandth of the price of the whole table. */
+/** Up to this many other nodes are queried singly, each at a thousandth of the cost of the whole table. */
 const SINGLY = 16;
-/** The whole table is asked for at most this often; in between, only the nodes of it whose drain is known. */
+/** The whole table is queried at most this often; in between, only its nodes with a known drain. */
 const TABLE_EVERY: Millis = 60_000;
 const LONGEST_PAUSE: Millis = 120_000;
-/** A slurmctld that takes longer for a single record is in trouble, and gets the same relief as one that is away. */
+/** A slurmctld that takes longer for a single record is overloaded: it gets the same pauses as one that is away. */
 const SLOW: Millis = 2_000;
 
 /**
- * Emits `node` for this node and the others: once when it is first seen, then whenever it differs. While Slurm
- * does not answer, the last word holds and the pause doubles. A node that Slurm does not know is no event.
+ * Emits `node` for this node and the others: once when it is first seen, then at every change. While Slurm does not
+ * answer, the last known state stays and the pause doubles. A node that Slurm does not know is no event.
  */
 export function watchNodes(options: NodeWatchOptions): NodeWatch {
   const { exec, clock, log, emit, slurm, node, pollMs } = options;
   const health = new Health('nodes', clock, log);
   const said = new Map<string, NodeFacts>();
   const unknown = new Set<string>();
-  /** The reason of a node that looked busy, and that the table showed not to be down. */
+  /** The reasons of nodes that looked busy, and that the table showed not to be down. */
   const harmless = new Map<string, string>();
   let tableAt: EpochMs = 0;
   let slowInRow = 0;
@@ -57,7 +57,7 @@ export function watchNodes(options: NodeWatchOptions): NodeWatch {
     const before = said.get(facts.node);
     return before === undefined || textOf(before) !== textOf(facts);
   };
-  /** What becomes of a drain matters at once: it may get a deadline, or be lifted. */
+  /** A drain has to be followed closely: it may get a deadline, or be lifted. */
   const isInDrain = (name: string) => isDrained(said.get(name)?.flags ?? []);
 
   function tell(facts: NodeFacts): void {
@@ -66,7 +66,7 @@ export function watchNodes(options: NodeWatchOptions): NodeWatch {
     emit({ type: 'node', at: clock.now(), facts });
   }
 
-  /** False when Slurm did not answer: the rest of this round is not asked for. */
+  /** False if Slurm did not answer: the rest of this round is skipped. */
   function take(look: NodesAnswer, wanted: readonly string[]): boolean {
     if (look.type === 'unavailable') {
       health.failed(look);
@@ -99,7 +99,7 @@ export function watchNodes(options: NodeWatchOptions): NodeWatch {
     const result = await exec.run(allNodesCommand(slurm), signal);
     signal.throwIfAborted();
     const look = readNodes(result, slurm.mark, names);
-    // 24.11 keeps a reason after `resume`: without this, each job on the node would cost a table.
+    // 24.11 keeps a reason after `resume`: without this, each job on the node would cost a query of the table.
     if (look.type === 'nodes')
       for (const facts of look.nodes.values()) if (isDoubtful(facts)) harmless.set(facts.node, facts.reason);
     return take(look, names);

@@ -10,10 +10,10 @@ export interface ReconcileOptions {
   readonly clock: Clock;
   readonly slurm: SlurmCommands;
   readonly node: string;
-  /** In this time each known job is looked at once. */
+  /** Each known job is queried once in this time. */
   readonly everyMs: Millis;
   readonly known: () => Iterable<KnownJob>;
-  /** Whether the sockets cannot be read, so that jobs may be here that nobody knows of. */
+  /** True if the sockets cannot be read, so that unknown jobs may be here. */
   readonly blind: () => boolean;
   /** Has Slurm asked about this job. */
   readonly soon: (jobId: JobId) => void;
@@ -27,9 +27,9 @@ export interface Reconcile {
 }
 
 /**
- * Corrects what was missed. One known job after the other is looked at, spread over the period: single records. Only
- * where the sockets cannot be read slurmctld is asked for all its jobs instead, once a period and no sooner after a
- * failure, since that answer is tens of megabytes on a large cluster.
+ * Corrects missed changes. Queries one known job after the other, spread over the period: single records. Only if the
+ * sockets cannot be read, it asks slurmctld for all jobs instead, once a period and no sooner after a failure: that
+ * answer is tens of megabytes on a large cluster.
  */
 export function reconciling(options: ReconcileOptions): Reconcile {
   const { exec, clock, slurm, node, everyMs, known } = options;

@@ -2,7 +2,7 @@ import type { SpoolJob } from '../../slurm/spool.ts';
 import type { JobBrief } from '../../slurm/squeue-all.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 
-/** What the daemon believes of a job. */
+/** A job as the daemon knows it. */
 export interface KnownJob {
   readonly jobId: JobId;
   readonly restarts: number;
@@ -12,7 +12,7 @@ export interface KnownJob {
 
 export type Sockets = ReadonlyMap<JobId, SpoolJob>;
 
-/** Jobs whose sockets came, went or were made anew between two scans: each is worth a look. */
+/** Jobs whose sockets appeared, vanished or were replaced between two scans. */
 export function changedSockets(before: Sockets, now: Sockets): JobId[] {
   const came = [...now.values()].filter((job) => before.get(job.jobId)?.incarnation !== job.incarnation);
   const went = [...before.keys()].filter((jobId) => !now.has(jobId));
@@ -20,8 +20,8 @@ export function changedSockets(before: Sockets, now: Sockets): JobId[] {
 }
 
 /**
- * Jobs of which the daemon believes something else than `listed`, Slurm's list of all that have a part on `node`.
- * A job that the daemon knows and Slurm does not list has ended, waits, or runs elsewhere.
+ * Jobs that the daemon knows differently from `listed`, Slurm's list of all jobs with a part on `node`. A known job
+ * that Slurm does not list has ended, is pending, or runs elsewhere.
  */
 export function misjudged(known: Iterable<KnownJob>, listed: readonly JobBrief[], node: string): JobId[] {
   const beliefs = new Map([...known].map((job) => [job.jobId, job]));

@@ -1,7 +1,7 @@
 /**
- * The text that Prometheus reads, version 0.0.4
+ * Prometheus' text format, version 0.0.4
  * (https://prometheus.io/docs/instrumenting/exposition_formats/). Written here because prom-client costs about 20 MB
- * resident for what is one function: the daemon counts by itself.
+ * resident for one function: the daemon keeps its own counters.
  */
 export interface Metric {
   /** `ckptd_…`; a counter's ends in `_total`, a time's in `_seconds`. */
@@ -18,7 +18,7 @@ export interface Sample {
 
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** The metrics in their order; throws TypeError for a name that Prometheus would refuse the whole page for. */
+/** Formats the metrics in their order. Throws TypeError for a name for which Prometheus would refuse the page. */
 export function exposition(metrics: readonly Metric[]): string {
   return metrics.map(metricText).join('');
 }

@@ -2,13 +2,13 @@ import type { CheckpointKind, JobOverride } from '../../vocabulary/job.ts';
 import type { HookEnv } from './hook-body.ts';
 import type { NoticeWish } from './notice-body.ts';
 
-/** The API's answer to a request by hand, handed through. */
+/** The answer to an administrator's request. */
 export interface ManualAnswer {
   readonly status: number;
   readonly body: object;
 }
 
-/** What the daemon does for the socket. A rejection or a throw is a 500 and a line in the log. */
+/** The daemon's side of the socket. A rejection or a throw becomes a 500 and a line in the log. */
 export interface SocketHandlers {
   /** Resolves once the event is in the journal. */
   prolog(hook: {

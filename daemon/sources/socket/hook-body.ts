@@ -1,6 +1,6 @@
 import { RequestError } from '../../http/reply.ts';
 
-/** What a hook sends of its environment: only what Slurm and the SPANK plugin set. */
+/** The hook's environment: only the variables that Slurm and the SPANK plugin set. */
 export type HookEnv = Readonly<Record<string, string>>;
 
 const MAX_VALUE_LENGTH = 4_096;
@@ -8,9 +8,9 @@ const MAX_VALUE_LENGTH = 4_096;
 const MAX_UINT32 = 0xffff_ffff;
 
 /**
- * `{env: {NAME: value}}`. Values are users' text as well as Slurm's: names that are not `SLURM_…`, `SLURMD_…` or
- * `SPANK_…` and values that are no text are left out, long ones cut. RequestError 400 where the form is another, or
- * where the job is not the one in the URL.
+ * Reads `{env: {NAME: value}}`. Values may be users' text. Names other than `SLURM_…`, `SLURMD_…` and `SPANK_…`, and
+ * values that are no text, are left out; long values are cut. RequestError 400 for another form, or if the job is not
+ * the one in the URL.
  */
 export function readHookBody(
   body: Readonly<Record<string, unknown>>,

@@ -10,7 +10,7 @@ import { ROUTES } from './routes.ts';
 export type { SocketCounters };
 
 export interface ListenOptions {
-  /** Absolute; its folder is made (0755) where it is missing. */
+  /** Absolute; a missing folder is created (0755). */
   readonly path: string;
   readonly mode: number;
   /** Name or number; null leaves the daemon's own. */
@@ -23,12 +23,12 @@ export interface SocketServer extends AsyncDisposable {
   readonly counters: Readonly<SocketCounters>;
 }
 
-/** What is under way at the end gets this long. */
+/** Time for requests that are under way at the end. */
 const CLOSE_GRACE_MS = 1_000;
 
 /**
- * Serves the socket until it is disposed of: then it stops to accept, gives what is under way a second, and takes
- * the path away if it is still its own. Throws SocketBusyError or SocketError, or the system's own.
+ * Serves the socket until it is disposed of. Then it accepts no more, gives requests under way a second, and removes
+ * the path if it is still its own. Throws SocketBusyError or SocketError, or the system's own.
  */
 export async function listen({ path, mode, group, handlers, log }: ListenOptions): Promise<SocketServer> {
   const { server, counters, close } = httpServer({

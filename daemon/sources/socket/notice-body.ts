@@ -5,7 +5,7 @@ import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 import type { NoticeKind } from '../../vocabulary/notice.ts';
 import { parseDate } from '../notices/parse-date.ts';
 
-/** A notice by hand, as the body has it. At most one of `deadline` and `inMs` is there. */
+/** A notice by hand, as in the body. At most one of `deadline` and `inMs` is set. */
 export interface NoticeWish {
   readonly kind: NoticeKind;
   readonly deadline: EpochMs | null;
@@ -20,8 +20,8 @@ const LONGEST_REASON = 200;
 const FARTHEST: Millis = 30 * 86_400_000;
 
 /**
- * `{kind, deadline? | in?, reason?, dry_run?}`. RequestError 400 for anything else: a notice that was half understood
- * would move jobs in a way that nobody meant, a mistyped `dry_run` above all.
+ * Reads `{kind, deadline? | in?, reason?, dry_run?}`. RequestError 400 for anything else: a notice that is half
+ * understood, above all one with a mistyped `dry_run`, would move jobs that should stay.
  */
 export function readNoticeBody(body: Readonly<Record<string, unknown>>): NoticeWish {
   const odd = Object.keys(body).find((name) => !KEYS.includes(name));
@@ -42,14 +42,14 @@ export function readNoticeBody(body: Readonly<Record<string, unknown>>): NoticeW
   };
 }
 
-/** Notices have ids of 16 hex digits; what has another form names none. */
+/** The id of a notice in a URL: 16 hex digits. */
 export function readNoticeId(text: string): string {
   if (/^[0-9a-f]{16}$/.test(text)) return text;
   throw new RequestError(404, 'not-found', 'no such notice: its id has 16 hex digits');
 }
 
 function readDeadline(value: unknown): EpochMs {
-  // A date in words is understood as well by those who parse what clouds send; people are held to one form.
+  // The parser also knows the clouds' other forms; people get only this one.
   const at = typeof value === 'string' && /^\d{4}-/.test(value) ? parseDate(value) : null;
   if (at !== null) return at;
   throw bad('deadline', 'deadline must be a time with a zone, such as "2026-09-18T08:22:00Z"');

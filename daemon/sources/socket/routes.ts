@@ -8,9 +8,9 @@ import { readHookBody } from './hook-body.ts';
 import { readNoticeBody, readNoticeId } from './notice-body.ts';
 import { readKind, readOverride } from './override.ts';
 
-/** One request, taken apart. */
+/** One parsed request. */
 export interface Call {
-  /** What stood in the place of `:id`, decoded. */
+  /** The decoded segment at `:id`. */
   readonly id: string;
   readonly query: URLSearchParams;
   /** Reads the body; RequestError when it is not a JSON object. */

@@ -12,10 +12,10 @@ import { absence, type Provider } from './provider.ts';
 const SOURCE = 'alibaba/spot';
 const TERMINATION_TIME = '/latest/meta-data/instance/spot/termination-time';
 const INSTANCE_ID = '/latest/meta-data/instance-id';
-/** A release comes 300 s ahead. */
+/** A release is announced 300 s ahead. */
 const LONGEST_PAUSE: Millis = 20_000;
 
-/** Alibaba Cloud: one path, which is a 404 until the time of release is known. */
+/** Alibaba Cloud: one path, which answers 404 until the time of release is known. */
 export function alibaba(config: NoticesConfig['alibaba'], clock: Clock): Provider {
   const client = metadataClient(config.endpoint, clock);
   const get = (path: string, signal: AbortSignal) => client.ask({ path, timeoutMs: config.timeout }, signal);
@@ -43,7 +43,7 @@ export function alibaba(config: NoticesConfig['alibaba'], clock: Clock): Provide
         },
       },
     ],
-    // A 404 would be the answer of any web server.
+    // Not the path of the notice: any web server would answer it with a 404.
     detect: async (signal) => {
       const result = await get(INSTANCE_ID, signal);
       const id = result.type === 'answer' && result.status === 200 ? result.body.trim() : '';

@@ -4,22 +4,22 @@ import { problemOf } from './poll-result.ts';
 
 const MOST_TRIES = 5;
 
-/** The notices whose events may go ahead, and which of them Azure was told of: each event once. */
+/** Tells Azure, once an event, that the event may start early because all jobs are saved. */
 export class StartRequests {
   readonly #enabled: boolean;
-  /** Notices that are approved of, and how often Azure was told. */
+  /** Approved notices, and how often Azure was told. */
   readonly #tries = new Map<string, number>();
 
   constructor(enabled: boolean) {
     this.#enabled = enabled;
   }
 
-  /** All that could be saved is saved. Does nothing unless the administrator asked for start requests. */
+  /** All jobs are saved. Does nothing unless `azure.start_requests` is set. */
   approve(noticeId: string): void {
     if (this.#enabled && !this.#tries.has(noticeId)) this.#tries.set(noticeId, 0);
   }
 
-  /** Posts what is approved of and still stands; `post` sends the body of one request. */
+  /** Posts a start request for each approved notice that is still active; `post` sends one body. */
   async send(
     startable: ReadonlyMap<string, string>,
     post: (body: string) => Promise<MetadataResult>,
@@ -45,7 +45,7 @@ export class StartRequests {
     }
   }
 
-  /** Forgets what does not stand any more. */
+  /** Forgets notices that are not active any more. */
   keep(standing: ReadonlySet<string>): void {
     for (const noticeId of this.#tries.keys()) if (!standing.has(noticeId)) this.#tries.delete(noticeId);
   }

@@ -12,12 +12,12 @@ import { absence, type Provider } from './provider.ts';
 const NAME = '/metadata/instance/compute/name?api-version=2021-02-01&format=text';
 const EVENTS = '/metadata/scheduledevents?api-version=2020-07-01';
 const HEADERS = { metadata: 'true' };
-/** An eviction leaves 30 s. */
+/** An eviction is announced 30 s ahead. */
 const LONGEST_PAUSE: Millis = 5_000;
 
 /**
- * Azure's scheduled events. The service starts when a VM asks for the first time, and may take minutes to answer
- * then: until its first answer a request may take that long, and is no failure when it does.
+ * Azure's scheduled events. The service starts at a VM's first request, and may take minutes to answer it. Until its
+ * first answer, a request gets that long, and a timeout is no failure.
  */
 export function azure(config: NoticesConfig['azure'], clock: Clock): Provider {
   const client = metadataClient(config.endpoint, clock);

@@ -5,8 +5,8 @@ import type { SourceHealth } from '../source-health.ts';
 import { onHostClock } from './poll-result.ts';
 
 /**
- * The deadline in somebody's answer, on the host's clock. One that cannot be read is said in the log, and is none:
- * a notice is worth more than its deadline.
+ * The deadline in an answer, converted to the host's clock. One that cannot be read is logged and counts as none: a
+ * notice without a deadline is better than no notice.
  */
 export function readDeadline(value: unknown, hostAhead: Millis, health: SourceHealth): EpochMs | null {
   const at = typeof value === 'string' ? parseDate(value) : null;

@@ -3,12 +3,12 @@ import type { Clock } from '../../../system/ports.ts';
 import type { Millis } from '../../../vocabulary/job.ts';
 import type { Absent, Provider } from './provider.ts';
 
-/** Between two tries at somebody who answers, but badly. */
+/** Between two attempts at a provider whose failure may pass. */
 const PAUSE: Millis = 250;
 
 /**
- * Whether a provider is here: null, or why not. An answer counts that comes within `withinMs`; who fails in a way
- * that may pass (503, a reset connection) is asked again in that time.
+ * Finds out whether a provider is present: null, or why not. An answer counts within `withinMs`; a failure that may
+ * pass (503, a reset connection) is retried in that time.
  */
 export async function detect(
   provider: Provider,

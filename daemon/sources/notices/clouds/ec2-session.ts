@@ -4,9 +4,9 @@ import { problemOf } from './poll-result.ts';
 
 /** Requests with the session token of IMDSv2. */
 export interface Ec2Session {
-  /** `asked` is called for each request that leaves. A failure says so where it was the token that was not given. */
+  /** Calls `asked` for each request that is sent. A failure says so if the service gave no token. */
   get(path: string, asked: () => void, signal: AbortSignal): Promise<MetadataResult>;
-  /** What came of asking for a token; it is kept for the requests that follow. */
+  /** Fetches a token, which later requests use; the result says what came of it. */
   open(asked: () => void, signal: AbortSignal): Promise<MetadataResult>;
 }
 
@@ -15,12 +15,12 @@ const TTL_SECONDS = 21_600;
 const TOKEN = /^[A-Za-z0-9+/=_-]{8,1024}$/;
 
 /**
- * One token for all that is asked. It is renewed when the service says 401 for it and not by the clock: a host that
- * was suspended, or whose clock was set, has no good idea of its age.
+ * One token for all requests. It is renewed when the service answers 401, and not by the clock: a host that was
+ * suspended, or whose clock was set, does not know the token's age.
  */
 export function ec2Session(client: MetadataClient, timeoutMs: Millis): Ec2Session {
   let token: string | null = null;
-  /** Through a call, for it changes while others are waited for. */
+  /** A function, because the token changes during an `await`. */
   const current = () => token;
   let opening: Promise<MetadataResult> | null = null;
 
@@ -35,7 +35,7 @@ export function ec2Session(client: MetadataClient, timeoutMs: Millis): Ec2Sessio
     return result;
   }
 
-  /** Several sources may find the token stale at once: one of them fetches the next. */
+  /** Several sources may find the token stale at once: only one of them fetches the next. */
   function open(asked: () => void, signal: AbortSignal): Promise<MetadataResult> {
     opening ??= fetchToken(asked, signal).finally(() => {
       opening = null;
@@ -62,7 +62,7 @@ export function ec2Session(client: MetadataClient, timeoutMs: Millis): Ec2Sessio
   };
 }
 
-/** A 404 for the token must not be taken for the 404 that means "no notice". */
+/** A 404 for the token must not be mistaken for the 404 that means "no notice". */
 function noToken(opened: MetadataResult | null): MetadataResult {
   const why =
     opened === null

@@ -9,13 +9,13 @@ import { poll } from './poll.ts';
 import { NOTHING, type PollResult, problemOf } from './poll-result.ts';
 import { absence, type Provider } from './provider.ts';
 
-/** A spot notice leaves 120 s, and is not to be overslept after an error. */
+/** A spot notice comes 120 s ahead, and must not be missed after an error. */
 const LONGEST_SPOT_PAUSE: Millis = 10_000;
 const LONGEST_PAUSE: Millis = 60_000;
 
 /**
- * AWS EC2, by IMDSv2 (Instance Metadata Service): each of its words has a path, and a 404 there means that there is
- * nothing to be said. A service that gives no token is taken for absent: IMDSv1 may be somebody else's web server.
+ * AWS EC2, by IMDSv2 (Instance Metadata Service). Each kind of notice has a path, which answers 404 while there is
+ * none. A service that gives no token counts as absent: an IMDSv1 may be any web server.
  */
 export function ec2(config: NoticesConfig['ec2'], clock: Clock): Provider {
   const session = ec2Session(metadataClient(config.endpoint, clock), config.timeout);

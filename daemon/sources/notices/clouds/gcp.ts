@@ -8,14 +8,14 @@ import { retryPause } from './poll.ts';
 import { problemOf } from './poll-result.ts';
 import { absence, type Provider } from './provider.ts';
 
-/** One value of the metadata server that tells of an end. */
+/** One value of the metadata server that announces a termination. */
 interface Value {
   readonly source: string;
   readonly path: string;
-  /** What it says while there is nothing, and what it says when there is. */
+  /** The value while there is no notice, and the values that are one. */
   readonly harmless: readonly string[];
   readonly notice: string;
-  /** From the moment that it says so: the server names no time. */
+  /** Counted from when the value is seen: the server names no time. */
   readonly leadMs: Millis;
   readonly reason: string;
 }
@@ -38,14 +38,14 @@ const MAINTENANCE: Value = {
 };
 
 const HEADERS = { 'metadata-flavor': 'Google' };
-/** A server that does not hold its answers is asked once a second all the same. */
+/** At most one request a second, also to a server that does not hold its answers. */
 const LEAST_PERIOD: Millis = 1_000;
-/** A preemption leaves 30 s. */
+/** A preemption is announced 30 s ahead. */
 const LONGEST_PAUSE: Millis = 5_000;
 
 /**
- * Google Cloud: the answer to a question that names the last `ETag` is held until the value changes. The first
- * question, and the first after an error, is not: what changed meanwhile is told at once.
+ * Google Cloud. The server holds the answer to a request that names the last `ETag` until the value changes. The first
+ * request, and the first after an error, names none: so a change is seen at once.
  */
 export function gcp(config: NoticesConfig['gcp'], clock: Clock): Provider {
   const client = metadataClient(config.endpoint, clock);
@@ -103,7 +103,7 @@ function valueSource(value: Value, client: MetadataClient, config: NoticesConfig
   return { name: source, watch };
 }
 
-/** The value in an answer; null where it holds none that is known. */
+/** The value in an answer; null if it is not one of the known values. */
 function wordOf(value: Value, result: MetadataResult): string | null {
   if (result.type === 'failure' || result.status !== 200) return null;
   const word = result.body.trim();

@@ -7,22 +7,22 @@ import { parseHttpDate } from '../parse-date.ts';
 
 export interface MetadataRequest {
   readonly method?: 'GET' | 'PUT' | 'POST';
-  /** With its query; added to the endpoint. */
+  /** With its query; appended to the endpoint. */
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** For all of it, from making the connection to the last byte of the answer. */
+  /** For the whole request, from connecting to the last byte of the answer. */
   readonly timeoutMs: Millis;
 }
 
-/** What came of one request; a message is fit for a log. */
+/** The result of one request; a message is fit for a log. */
 export type MetadataResult =
   | {
       readonly type: 'answer';
       readonly status: number;
       readonly body: string;
       readonly etag: string | null;
-      /** By how much the host's clock is ahead of the server's; 0 where that is within the error of measurement. */
+      /** How far the host's clock is ahead of the server's; 0 within the error of measurement. */
       readonly hostAhead: Millis;
     }
   | { readonly type: 'failure'; readonly message: string; readonly timeout?: boolean };
@@ -32,15 +32,15 @@ export interface MetadataClient {
   ask(request: MetadataRequest, signal: AbortSignal): Promise<MetadataResult>;
 }
 
-/** Of a body. The longest that is meant is a list of scheduled events: a few KiB. */
+/** The longest body. The longest real one is a list of scheduled events: a few KiB. */
 const MOST_BYTES = 64 * 1024;
-/** `Date` counts whole seconds, and answers are late: less is no skew. */
+/** `Date` counts whole seconds, and answers take time: a smaller difference is no skew. */
 const LEAST_SKEW: Millis = 5_000;
 
 /**
- * A client for metadata services, which are whoever answers at that address. Redirects are not followed, no proxy
- * is used (the service is on this host's link), and each request has a connection of its own: with one request
- * every other second there is little to save, and a kept one would be found dead just when it counts.
+ * A client for metadata services; anything may answer at that address. It follows no redirects and uses no proxy (the
+ * service is on this host's link). Each request has a connection of its own: at one request every other second a kept
+ * one saves little, and would be found dead just when it counts.
  *
  * Node's own client and not undici's: the daemon serves its socket with `node:http` anyway, so this costs nothing.
  */
@@ -114,10 +114,10 @@ function answerOf(response: IncomingMessage, body: string, clock: Clock): Metada
 
 type Requester = (url: string, options: RequestOptions) => ClientRequest;
 
-/** Modules come this way, and not by import, for the reason in `http/http-server.ts`; TLS only for who wants it. */
+/** `getBuiltinModule` and not an import, for the reason in `http/http-server.ts`; TLS only if it is needed. */
 function requester(endpoint: string): Requester {
   const http = process.getBuiltinModule(endpoint.startsWith('https:') ? 'node:https' : 'node:http');
-  // An agent of one's own knows no proxy, whatever the environment says.
+  // An agent of our own ignores the proxy variables of the environment.
   const agent = new http.Agent({ keepAlive: false });
   return (url, options) => http.request(url, { ...options, agent });
 }

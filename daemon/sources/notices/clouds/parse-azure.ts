@@ -8,23 +8,23 @@ import type { Reading } from './parse-ec2.ts';
 
 export const AZURE_SOURCE = 'azure/scheduled';
 
-/** What stands of the scheduled events of this VM. */
+/** The active scheduled events of this VM. */
 export interface AzureEvents {
   readonly standing: readonly Notice[];
   /** A part of the answer that cannot be read. */
   readonly doubt: string | null;
-  /** `EventId` by the notice's id, of those that have not started: they can be told to. */
+  /** `EventId` by the notice's id, of events that have not started and can be started early. */
   readonly startable: ReadonlyMap<string, string>;
 }
 
 const ENDS = new Set(['Preempt', 'Terminate', 'Reboot', 'Redeploy']);
-/** A pause of seconds, which jobs outlive. */
+/** The VM pauses for seconds, and jobs survive that. */
 const HARMLESS = new Set(['Freeze']);
 const STATUSES = new Set(['Scheduled', 'Started']);
 
 /**
- * `{"DocumentIncarnation":n,"Events":[…]}` of `scheduledevents`, api-version 2020-07-01; null where it is none. The
- * list is that of the whole availability set: only the events that name this VM count.
+ * Reads `{"DocumentIncarnation":n,"Events":[…]}` of `scheduledevents`, api-version 2020-07-01; null for anything else.
+ * The list is of the whole availability set: only events that name this VM count.
  */
 export function readAzureEvents(body: string, vmName: string, reading: Reading): AzureEvents | null {
   const data = parseJson(body);
@@ -56,12 +56,12 @@ interface AzureEvent {
   readonly notBefore: unknown;
 }
 
-/** Null for one that does not concern this VM; a text for one that cannot be read. */
+/** Null for an event that does not concern this VM; a text for one that cannot be read. */
 function azureEvent(item: unknown, vmName: string): AzureEvent | string | null {
   if (!isRecord(item)) return 'one of the scheduled events is none';
   const resources = item['Resources'];
   if (!Array.isArray(resources)) return 'a scheduled event has no list of resources';
-  // Azure's names are the same in any case of letters.
+  // Azure's names are case-insensitive.
   if (!resources.some((name) => textOf(name)?.toLowerCase() === vmName.toLowerCase())) return null;
   const [type, status, id] = [item['EventType'], item['EventStatus'], item['EventId']].map((field) =>
     textOf(field, 128),
@@ -78,7 +78,7 @@ function azureEvent(item: unknown, vmName: string): AzureEvent | string | null {
 
 function noticeOf({ id, type, status, notBefore }: AzureEvent, { hostAhead, health, now }: Reading): Notice {
   const empty = notBefore === undefined || notBefore === null || notBefore === '';
-  // Whoever had a deadline for it before keeps that one.
+  // A notice that had a deadline before keeps it.
   const deadline: EpochMs | null =
     status === 'Started' && empty ? now : readDeadline(notBefore, hostAhead, health);
   const reason = `Azure has ${type} scheduled for this VM (${id})`;

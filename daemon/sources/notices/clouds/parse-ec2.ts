@@ -7,7 +7,7 @@ import type { SourceHealth } from '../source-health.ts';
 import { readDeadline } from './deadline.ts';
 import { NOTHING, type PollResult, unreadable } from './poll-result.ts';
 
-/** What the reading of an answer needs beside its body. */
+/** What a reader needs besides the body. */
 export interface Reading {
   readonly hostAhead: Millis;
   readonly health: SourceHealth;
@@ -32,7 +32,7 @@ export function readSpot(body: string, { hostAhead, health }: Reading): PollResu
   };
 }
 
-/** `{"noticeTime":"…Z"}` of `events/recommendations/rebalance`: the time that it was given, not one that it ends. */
+/** `{"noticeTime":"…Z"}` of `events/recommendations/rebalance`: when it was issued, not when the VM ends. */
 export function readRebalance(body: string): PollResult {
   const data = parseJson(body);
   const given = isRecord(data) ? textOf(data['noticeTime']) : null;
@@ -65,8 +65,8 @@ const CODES = new Set([
 const STATES = new Set(['active', 'completed', 'canceled']);
 
 /**
- * The list of `events/maintenance/scheduled`. An event is a termination from `lead` before its start; until then, which
- * may be weeks, it is worth one checkpoint, and jobs that run may well be over by then.
+ * The list of `events/maintenance/scheduled`. An event counts as a termination from `lead` before its start. Until
+ * then, perhaps for weeks, it is a rebalance: one checkpoint, and running jobs may well end before.
  */
 export function readScheduled(body: string, lead: Millis, reading: Reading): PollResult {
   const list = parseJson(body);
@@ -80,7 +80,7 @@ export function readScheduled(body: string, lead: Millis, reading: Reading): Pol
       reading.health.odd(`EC2 has an event of a kind that is not known scheduled: ${event.code}`);
     } else if (event.state === 'active') {
       const deadline = readDeadline(event.notBefore, reading.hostAhead, reading.health);
-      // An event that was put off is another one: its jobs may have come back meanwhile.
+      // A postponed event is a new one: its jobs may have come back meanwhile.
       const name = `${event.id} ${event.notBefore}`;
       const reason = `EC2 has ${event.code} scheduled for this instance (${event.id})`;
       const kind = deadline !== null && deadline - reading.now > lead ? 'rebalance' : 'termination';
@@ -97,7 +97,7 @@ interface ScheduledEvent {
   readonly notBefore: string | null;
 }
 
-/** Or why it is none. */
+/** The event, or why it cannot be read. */
 function scheduledEvent(item: unknown): ScheduledEvent | string {
   if (!isRecord(item)) return 'one of the scheduled events is none';
   const [code, state, id] = [item['Code'], item['State'], item['EventId']].map((field) => textOf(field, 128));

@@ -4,11 +4,11 @@ import type { Notice } from '../../../vocabulary/notice.ts';
 import type { SourceHealth } from '../source-health.ts';
 import type { MetadataResult } from './metadata-client.ts';
 
-/** What one look at a source came to. */
+/** The result of one poll of a source. */
 export type PollResult =
-  /** `doubt`: a part of the answer cannot be read, so that what is missing in it is not taken for withdrawn. */
+  /** `doubt`: a part of the answer cannot be read, so a missing notice does not count as withdrawn. */
   | { readonly ok: true; readonly standing: readonly Notice[]; readonly doubt?: string | null }
-  /** `expected`: no error, for this is how the source starts. */
+  /** `expected`: not an error, because the source starts like this. */
   | { readonly ok: false; readonly problem: string; readonly expected?: boolean };
 
 export const NOTHING: PollResult = { ok: true, standing: [] };
@@ -17,7 +17,7 @@ export function unreadable(what: string): PollResult {
   return { ok: false, problem: what };
 }
 
-/** Why a metadata service that gave no good answer gave none, and what may be behind it. */
+/** Why a metadata service gave no usable answer, and what the cause may be. */
 export function problemOf(result: MetadataResult): string {
   if (result.type === 'failure') return result.message;
   const { status, body } = result;
@@ -34,8 +34,8 @@ const HINTS: Readonly<Record<number, string>> = {
 };
 
 /**
- * A deadline of the server on the host's clock. Only the time that is left counts, and both clocks were read in the
- * same answer.
+ * Converts a deadline from the server's clock to the host's. Only the time left counts, and both clocks were read for
+ * the same answer.
  */
 export function onHostClock(at: EpochMs, hostAhead: Millis, health: SourceHealth): EpochMs {
   if (hostAhead !== 0) {

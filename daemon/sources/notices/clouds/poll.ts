@@ -6,15 +6,15 @@ import type { PollResult } from './poll-result.ts';
 
 export interface PollOptions {
   readonly source: string;
-  /** From the start of one look to that of the next. */
+  /** From the start of one poll to that of the next. */
   readonly everyMs: Millis;
-  /** Between looks at a source that answers no more: short against the time that its notices leave. */
+  /** Between polls of a source that does not answer: short compared to the time that its notices leave. */
   readonly longestPauseMs: Millis;
 }
 
 const FIRST_RETRY: Millis = 2_000;
 
-/** Looks again and again, and says what stands; runs until the signal, and rejects with its reason. */
+/** Polls a source and emits its active notices, until the signal aborts; rejects with its reason. */
 export async function poll(
   options: PollOptions,
   look: (signal: AbortSignal) => Promise<PollResult>,
@@ -32,7 +32,7 @@ export async function poll(
       stood = doubt === null ? found.standing : union(found.standing, stood);
       if (doubt === null) health.answered();
       else health.failed(doubt);
-      // A doubtful answer with nothing in it says nothing.
+      // A doubtful answer without notices is ignored.
       if (doubt === null || stood.length > 0) {
         ports.emit({ type: 'notices', at: clock.now(), source, standing: stood });
       }
@@ -48,7 +48,7 @@ export async function poll(
   }
 }
 
-/** Doubles with each failure, from `firstMs`; up to a half is taken off by chance. Never below a second. */
+/** Doubles with each failure from `firstMs`, less a random part of up to a half. Never below a second. */
 export function retryPause(
   failures: number,
   firstMs: Millis,

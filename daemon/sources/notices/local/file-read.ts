@@ -2,12 +2,12 @@ import { constants, type Stats } from 'node:fs';
 import { lstat, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** What is where the file would be. */
+/** What is at the file's path. */
 export type FileState =
   | { readonly type: 'absent' }
-  /** `stamp` differs whenever something was written. */
+  /** `stamp` changes with every write. */
   | { readonly type: 'there'; readonly text: string | null; readonly stamp: string }
-  /** Something that root alone did not make: not believed. */
+  /** Others than root could have made it: it is not trusted. */
   | { readonly type: 'forged'; readonly why: string }
   | { readonly type: 'failed'; readonly problem: string };
 
@@ -17,9 +17,9 @@ const GROUP_WRITES = 0o020;
 const STICKY = 0o1000;
 
 /**
- * Reads the file that announces a termination. Whoever can make it can move every job of the node, so that it counts
- * only as the work of root (or of who runs the daemon), in a folder where nobody else can put such a file: no link,
- * no pipe, nothing that others can write. `text` is null where it is longer than any such file.
+ * Reads the file that announces a termination. Making it moves every job of the node, so it counts only if root (or
+ * the daemon's own user) alone can have made it, in a folder where nobody else can put a file: no link, no pipe,
+ * nothing that others can write. `text` is null if it is longer than any such file.
  */
 export async function readFileState(path: string): Promise<FileState> {
   try {
@@ -36,7 +36,7 @@ export async function readFileState(path: string): Promise<FileState> {
 }
 
 async function readPlain(path: string): Promise<FileState> {
-  // It may have been replaced since: what is opened is looked at once more. O_NONBLOCK, or a pipe would hold us.
+  // The file may have been replaced since, so the open file is checked again. O_NONBLOCK: a pipe would block us.
   const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const stats = await handle.stat();
@@ -64,7 +64,7 @@ function notPlain(stats: Stats): string | null {
   return stats.nlink > 1 ? 'has another name, as a hard link' : null;
 }
 
-/** Why these are not root's alone. Of a folder, a sticky one keeps the files of others safe. */
+/** Why others than root may write here; null if they may not. A sticky folder protects the files in it. */
 function ownership(stats: Stats | null): string | null {
   if (stats === null) return null;
   const { uid, gid, mode } = stats;

@@ -5,13 +5,13 @@ import { FileChanges } from './file-changes.ts';
 import { type FileState, readFileState } from './file-read.ts';
 import { FILE_SOURCE, isComplete, readFileNotice } from './parse-file.ts';
 
-/** How long content may take to follow its file. `echo … > file` takes less, and a notice is not to wait for more. */
+/** How long a new file may stay empty. `echo … > file` takes less, and a notice should not wait longer. */
 const SETTLE: Millis = 40;
 const MOST_SETTLES = 10;
 
 /**
- * A file that tells of a termination by being there (see `parse-file.ts` for what may be in it) and takes it back by
- * being gone. The kernel tells of it at once; it is looked for now and then all the same.
+ * The file source: a file announces a termination by its existence, and withdraws it by its removal. `parse-file.ts`
+ * has the form of its content. The kernel reports changes at once; the file is also polled now and then.
  */
 export function fileSource({ file: path, filePoll }: Pick<NoticesConfig, 'file' | 'filePoll'>): NoticeSource {
   return { name: FILE_SOURCE, watch: (ports, signal) => watchFile(path, filePoll, ports, signal) };
@@ -35,7 +35,7 @@ async function watchFile(
         'the kernel does not tell of the termination file: it is looked for now and then',
       );
     }
-    // From here on, or what happens during the look would be overslept.
+    // Before the read, or a change during the read would be missed.
     changed = new AbortController();
     const woken = changed.signal;
     tell(path, await settled(path, ports, signal), ports);
@@ -47,7 +47,7 @@ async function watchFile(
   }
 }
 
-/** A file is made before it is written: what may be half of it is looked at again until it stays the same. */
+/** A file is created before it is written: reads it again until it stays the same. */
 async function settled(
   path: string,
   { clock, health }: SourcePorts,

@@ -5,20 +5,20 @@ import type { Millis } from '../../../vocabulary/job.ts';
 const NAME = 'org.freedesktop.login1';
 const PATH = '/org/freedesktop/login1';
 const INTERFACE = 'org.freedesktop.login1.Manager';
-/** Out of the five seconds that a shutdown waits, as systemd ships. */
+/** A part of the five seconds that a shutdown waits by systemd's default. */
 const TIMEOUT: Millis = 1_000;
-/** Beyond this a limit is none (`InhibitDelayMaxSec=infinity`). */
+/** A higher limit counts as none (`InhibitDelayMaxSec=infinity`). */
 const LONGEST_DELAY: Millis = 86_400_000;
 
 /** logind's own state (org.freedesktop.login1(5)). */
 export interface LogindState {
-  /** A shutdown is held back by inhibitors, or is under way. */
+  /** A shutdown is delayed by inhibitors, or under way. */
   readonly preparing: boolean;
-  /** How long a delay inhibitor is waited for; null: without a limit. */
+  /** How long logind waits for a delay inhibitor; null: without a limit. */
   readonly delayMs: Millis | null;
 }
 
-/** Asks for a LogindState, in some 8 ms. `bin` holds the programs of systemd. */
+/** The command that reads a LogindState; it takes some 8 ms. `bin` holds systemd's programs. */
 export function stateCommand(bin: string): Command {
   return {
     kind: 'busctl',
@@ -29,7 +29,7 @@ export function stateCommand(bin: string): Command {
   };
 }
 
-/** @returns the problem, in words, for an answer that is none. */
+/** @returns the problem, in words, if the answer cannot be read. */
 export function readState(result: CommandResult): LogindState | string {
   if (!result.ok) return result.message;
   const answer = /^b (true|false)\nt (\d{1,20})\n$/.exec(result.stdout.toString('latin1'));
@@ -39,11 +39,11 @@ export function readState(result: CommandResult): LogindState | string {
 }
 
 /**
- * Holds the delay inhibitor for as long as it runs, and prints the signals, a JSON text a line. Without `sender` in
- * the match every user of the host could forge one; the bus itself knows whose a name is.
+ * The command that holds the delay inhibitor while it runs, and prints logind's signals, one JSON text per line. The
+ * match names the `sender`, which the bus verifies: without it every user of the host could forge a signal.
  *
- * Nothing is printed when the monitor begins to listen, so it listens to our own question for the state too: the
- * question seen, no later signal can be missed.
+ * The monitor does not say when it begins to listen, so it also listens to our own query of the state. Once it has
+ * printed that query, no later signal can be missed.
  */
 export function inhibitingMonitor(bin: string): FollowedProgram {
   const at = `path='${PATH}'`;
@@ -65,7 +65,7 @@ export function inhibitingMonitor(bin: string): FollowedProgram {
   };
 }
 
-/** What a line of the monitor is; null for anything else. */
+/** Reads one line of the monitor; null for anything else. */
 export function readLine(line: string): 'question' | { readonly preparing: boolean } | null {
   let message: { type?: unknown; member?: unknown; payload?: { data?: unknown } } | null;
   try {

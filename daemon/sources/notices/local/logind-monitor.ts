@@ -3,23 +3,23 @@ import { followLines } from '../../../system/process/follow-lines.ts';
 import type { Millis } from '../../../vocabulary/job.ts';
 import { inhibitingMonitor, readLine } from './logind-bus.ts';
 
-/** How long the monitor has to show that it listens, and between two questions for that. */
+/** Time for the monitor to show that it listens, and the pause between two queries that test it. */
 const LISTENS_WITHIN: Millis = 10_000;
 const ASK_AGAIN: Millis = 250;
 
 export interface MonitorPorts {
   readonly clock: Clock;
   readonly bin: string;
-  /** Asks logind for its state, and tells it. Whether there was an answer. */
+  /** Reads logind's state and passes it on. True if there was an answer. */
   look(signal: AbortSignal): Promise<boolean>;
-  /** From now on no announcement is missed. */
+  /** The monitor listens: from now on no announcement is missed. */
   onListening(): void;
-  /** logind announces a shutdown, or takes it back. */
+  /** logind announced a shutdown, or cancelled it. */
   onSignal(preparing: boolean, signal: AbortSignal): Promise<void>;
 }
 
 /**
- * Keeps one child that holds a shutdown back and listens, until it ends or the signal aborts.
+ * Runs one child that delays a shutdown and listens, until the child ends or the signal aborts.
  *
  * @returns why it ended, in words. Rejects only for a defect.
  */
@@ -58,7 +58,7 @@ export async function holdBack(ports: MonitorPorts, signal: AbortSignal): Promis
   }
 }
 
-/** Asks logind until the monitor has seen such a question, and it was answered. */
+/** Queries logind until the monitor has printed such a query, and logind has answered it. */
 async function listens(
   question: Promise<true>,
   { clock, look }: MonitorPorts,

@@ -1,7 +1,7 @@
 /*
  * The host's own shutdown, as systemd-logind announces it. A child holds logind's delay inhibitor and prints its
- * signals; for as long as it lives a shutdown waits, up to InhibitDelayMaxSec. It is ended as soon as all that could
- * be saved is saved. The signals only say when to look: what counts is what logind answers when it is asked.
+ * signals. While it lives a shutdown waits, up to InhibitDelayMaxSec, so it is ended as soon as all jobs are saved. A
+ * signal only triggers a query: logind's answer counts.
  *
  * A shutdown that does not go through logind (`reboot --force`, a container's manager, a power cut) is not announced.
  */
@@ -16,17 +16,17 @@ import { type LogindState, readState, stateCommand } from './logind-bus.ts';
 import { holdBack } from './logind-monitor.ts';
 
 const NAME = 'logind';
-/** A host whose logind does not answer so many times has none. */
+/** A host whose logind does not answer this often has none. */
 const LOOKS_AT_START = 4;
 const FIRST_PAUSE: Millis = 500;
 const LONGEST_PAUSE: Millis = 60_000;
-/** While a shutdown is under way it may still be taken back. */
+/** A shutdown that is under way may still be cancelled. */
 const PAUSE_WHILE_PREPARING: Millis = 1_000;
 
 export interface LogindOptions {
   /** Where `systemd-inhibit` and `busctl` are. */
   readonly bin?: string;
-  /** Tells this boot from all others. */
+  /** Identifies this boot. */
   readonly bootIdFile?: string;
 }
 
@@ -68,7 +68,7 @@ class Watch {
       if (listened) failures = 0;
       const pause = doubled(failures, FIRST_PAUSE, LONGEST_PAUSE);
       await clock.sleep(this.#notice === null ? pause : PAUSE_WHILE_PREPARING, signal);
-      // Where no child could be had, this is all that is heard of a shutdown.
+      // Without a child, this query is the only way to learn of a shutdown.
       const state = await this.#ask(signal);
       if (typeof state === 'string') health.failed(state);
       else this.#tell(state, clock.now(), signal);
@@ -96,7 +96,7 @@ class Watch {
     });
   }
 
-  /** Keeps the child until it ends, by itself or because it may. @returns whether it was of use. */
+  /** Runs the child until it ends, by itself or because it may. @returns true if it had begun to listen. */
   async #hold(signal: AbortSignal): Promise<boolean> {
     const { clock, log, health } = this.#ports;
     this.#child = new AbortController();
@@ -120,14 +120,14 @@ class Watch {
         onSignal: async (preparing, either) => {
           const at = clock.now();
           const state = await this.#ask(either);
-          // The bus vouches for the sender, so the signal is enough where nobody answers.
+          // The bus verifies the sender, so the signal is enough if logind does not answer.
           this.#tell(typeof state === 'string' ? { preparing, delayMs: this.#delayMs } : state, at, signal);
         },
       },
       AbortSignal.any([signal, this.#child.signal]),
     );
     signal.throwIfAborted();
-    // During a shutdown the child may go, and logind grants no other.
+    // During a shutdown the child may end, and logind grants no other inhibitor.
     if (this.#notice === null) health.failed(problem);
     else log.debug({ problem }, 'the shutdown is not held back any more');
     return listened;
@@ -140,7 +140,7 @@ class Watch {
     return readState(result);
   }
 
-  /** @param at when it became so. */
+  /** @param at when the state began. */
   #tell({ preparing, delayMs }: LogindState, at: EpochMs, signal: AbortSignal): void {
     this.#delayMs = delayMs;
     if (!preparing) this.#notice = null;

@@ -9,20 +9,20 @@ export const FILE_SOURCE = 'file';
 
 export interface FileNotice {
   readonly notice: Notice;
-  /** What of the content was not understood, fit for a log. */
+  /** Which parts of the content cannot be read, fit for a log. */
   readonly problems: readonly string[];
 }
 
 const KEYS = ['kind', 'deadline', 'reason', 'dry_run'];
 
-/** Whether somebody is done with writing it: a file is there before its content is. */
+/** True if the file is written completely: it exists before its content does. */
 export function isComplete(text: string | null): boolean {
   return text !== null && isRecord(parseJson(text));
 }
 
 /**
- * What the file says: nothing, or JSON `{kind?, deadline?, reason?, dry_run?}`. It is there, so there is a notice:
- * what cannot be understood makes for a termination without a deadline. Null: longer than any such file.
+ * Reads the content: nothing, or JSON `{kind?, deadline?, reason?, dry_run?}`. The file exists, so there is a notice:
+ * content that cannot be read means a termination without a deadline. Null content is too long to be read.
  */
 export function readFileNotice(text: string | null): FileNotice {
   if (text?.trim() === '') return { notice: plain(null), problems: [] };
@@ -39,7 +39,7 @@ export function readFileNotice(text: string | null): FileNotice {
   const at = typeof deadline === 'string' ? parseDate(deadline) : null;
   if (deadline !== null && at === null) wrong('deadline', 'a date with a zone, as 2026-09-18T08:22:00Z');
   if (reason !== null && typeof reason !== 'string') wrong('reason', 'text');
-  // Who writes `dry_run: 1` wants a rehearsal.
+  // `dry_run: 1` is meant as a dry run.
   if (typeof dryRun !== 'boolean') wrong('dry_run', 'true or false: taken for true');
   return {
     notice: plain(at, {
@@ -60,7 +60,7 @@ interface Said {
 const SAYS_NOTHING: Said = { kind: 'termination', reason: null, dryRun: false };
 
 function plain(deadline: EpochMs | null, { kind, reason, dryRun }: Said = SAYS_NOTHING): Notice {
-  // A rehearsal and the real thing are two notices, and so are two deadlines.
+  // A dry run and the real thing are two notices, and so are two deadlines.
   const name = `${deadline ?? 'no deadline'} ${dryRun}`;
   const words = reason?.trim() || 'announced by a file';
   return makeNotice({ source: FILE_SOURCE, kind, name, deadline, reason: words, dryRun });
