@@ -5,13 +5,16 @@ import type { Performance, PerformPorts } from './ports.ts';
 
 type Checkpoint = Extract<Effect, { kind: 'checkpoint' }>;
 
-/** A restore, and perhaps a deadline, waits for a final checkpoint; one of a run that is gone does no harm. */
+/**
+ * A restore waits for a final checkpoint, so the query before it is short. A checkpoint of a run that is gone is
+ * harmless.
+ */
 const FINAL_LOOKS_WITHIN_MS = 2_000;
 
 /**
- * Asks for a checkpoint of this very run, if it runs. A heartbeat that an earlier process may have sent is
- * dropped: its answer is lost, and the next one is due soon. A final checkpoint is asked for again, since a
- * restore waits for it, and one checkpoint more does no harm.
+ * Asks for a checkpoint of this run, if it is RUNNING. A heartbeat that an earlier process may have sent is dropped:
+ * its answer is lost, and the next one is due soon. A final checkpoint is asked for again, since a restore waits for it
+ * and one more checkpoint is harmless.
  */
 export async function performCheckpoint(ports: PerformPorts, p: Performance<Checkpoint>): Promise<Outcome> {
   const { effect } = p;

@@ -1,7 +1,7 @@
 /*
- * The node's own drain. Each try looks at the node first: a drain that is somebody else's is never written over and
- * never lifted, and what an earlier process did already is seen. Each command that was taken is looked at after.
- * What is seen is no event: the watch of the nodes tells only what differs from what it told last.
+ * The node's own drain. Each attempt queries the node first, so that it never overwrites or lifts somebody else's
+ * drain, and sees what an earlier process has done. After each accepted command it queries again. The answers are no
+ * events: the node watch reports only changes of what it reported last.
  */
 import { backoff } from '../system/async/backoff.ts';
 import { retry } from '../system/async/retry.ts';
@@ -15,27 +15,27 @@ import type { Performance, PerformPorts } from './ports.ts';
 type DrainNode = Extract<Effect, { kind: 'drain-node' }>;
 type UndrainNode = Extract<Effect, { kind: 'undrain-node' }>;
 
-/** So often slurmctld may say that it took a command that does not show. */
+/** How often slurmctld may accept a command that has no effect. */
 const MOST_TAKEN = 5;
 
-/** Drains the node with this reason, also over an older one of ckptd's; doing so twice is doing it once. */
+/** Drains the node with this reason, also in place of an older one of ckptd's. Idempotent. */
 export function performDrainNode(ports: PerformPorts, p: Performance<DrainNode>): Promise<Outcome> {
   const { node, reason } = p.effect;
   return untilItShows(ports, p, {
     verdict(facts) {
       if (!isDrained(facts.flags)) return null;
       if (facts.reason === reason) return { type: 'done' };
-      // A reason of ours that names another deadline is written anew.
+      // A reason of ours with another deadline is replaced.
       if (readDrainReason(facts.reason) !== null) return null;
       return { type: 'left-alone', message: `node ${node} is drained already: ${quoted(facts)}` };
     },
-    // A drain of ours with an older reason has to become one that can be lifted, so there has to be a look.
+    // A drain of ours with an older reason has to be replaced by one that can be lifted, so query the node first.
     recallable: (facts) => facts !== null && !isDrained(facts.flags),
     act: () => ports.slurm.drainNode(node, reason, p.signal),
   });
 }
 
-/** Lifts the drain with exactly this reason; one that is gone already is lifted. */
+/** Lifts the drain with exactly this reason. One that is gone already counts as lifted. */
 export function performUndrainNode(ports: PerformPorts, p: Performance<UndrainNode>): Promise<Outcome> {
   const { node, reason } = p.effect;
   return untilItShows(ports, p, {
@@ -54,14 +54,14 @@ function quoted({ reason }: NodeFacts): string {
 }
 
 interface Aim {
-  /** What is so already; null: there is something to do. */
+  /** The outcome if there is nothing to do, else null. */
   verdict(facts: NodeFacts): Outcome | null;
-  /** Whether it may end here; null: without a look at the node. */
+  /** True if a recall may end it in this state; null: before the node was queried. */
   recallable(facts: NodeFacts | null): boolean;
   act(): Promise<Outcome>;
 }
 
-/** Looks, acts and looks again, for as long as slurmctld is away. */
+/** Queries, acts and queries again, until the result shows or slurmctld refuses. */
 function untilItShows(
   ports: PerformPorts,
   p: Performance<DrainNode | UndrainNode>,
@@ -95,7 +95,7 @@ function untilItShows(
     const result = await tryOnce();
     if ('done' in result) return result;
     if (result.problem !== null) report(ports, p.effect, attempt, result.problem);
-    // What slurmctld took for the first time shows at once.
+    // The first accepted command shows at once.
     const againAfter =
       result.problem === null && taken === 1 ? 0 : backoff(attempt, ports.random(), 500, 15_000);
     return { againAfter };
@@ -106,7 +106,7 @@ function refused(message: string): Outcome {
   return { type: 'refused', status: 0, message };
 }
 
-/** The first failure and every tenth: slurmctld may be away for hours. */
+/** Logs the first failure and every tenth: slurmctld may be away for hours. */
 function report(
   ports: PerformPorts,
   { id, kind, node }: DrainNode | UndrainNode,

@@ -3,11 +3,11 @@ import type { Outcome } from '../vocabulary/outcome.ts';
 import type { PerformPorts } from './ports.ts';
 
 /**
- * Looks whether this very run is in one of these states, right before something is done to it. What Slurm says
- * becomes an event as well, so that the daemon's picture is no older than this look.
+ * Checks that this run is in one of these states, right before something is done to it. Slurm's answer also becomes an
+ * event, so that the daemon's state is no older than this query.
  *
- * @param withinMs what the look may take, null for as long as a command may.
- * @returns null to go on, also when slurmctld cannot be asked: then the last known state has to do; or `stale`.
+ * @param withinMs the time for the query; null for as long as a command may take.
+ * @returns `stale`, or null to go on. Null also if slurmctld does not answer: then the last known state counts.
  */
 export async function staleRun(
   ports: PerformPorts,

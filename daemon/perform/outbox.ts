@@ -1,9 +1,9 @@
 /*
- * The effects under way in this process. Each is performed once here, however often it is handed in; those of one job
- * that change its run in Slurm, and those that change the node, keep their order. A recall reaches an effect while it
- * is performed and while it waits for its turn. Giving `Requeue` back is tried for as long as slurmctld is away, and a
- * job that is to be moved after all cannot wait for that: it is taken back by what comes next for the job. What ends
- * with the process stays unsettled in the journal, and the next process takes it up.
+ * The effects under way in this process. Each is performed once, however often it is handed in. Effects that change one
+ * job's run in Slurm keep their order, and so do those that change the node. A recall reaches an effect while it runs
+ * and while it waits. Setting `Requeue=1` again is retried while slurmctld is away, but the next effect of the job
+ * recalls it: a job that is moved after all cannot wait. An effect that the process does not finish stays unsettled in
+ * the journal, and the next process takes it up.
  */
 import { type Effect, isNodeEffect } from '../vocabulary/effect.ts';
 import type { EpochMs, JobId } from '../vocabulary/job.ts';
@@ -12,12 +12,12 @@ import { orderKeyOf, perform } from './perform.ts';
 import type { PerformPorts } from './ports.ts';
 
 export interface Outbox {
-  /** @param sentBefore when an earlier process may have sent it; null for a fresh effect. */
+  /** @param sentBefore when an earlier process may have sent it; null for a new effect. */
   take(effect: Effect, sentBefore: EpochMs | null): void;
   recall(effectId: string): void;
   /** Ids of the effects under way. */
   underWay(): readonly string[];
-  /** Resolves when nothing is under way any more, after the signal was aborted. */
+  /** After the signal was aborted: resolves when nothing is under way. */
   drained(): Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export function createOutbox(ports: OutboxPorts): Outbox {
   const last = new Map<JobId | 'node', Promise<void>>();
 
   async function run(effect: Effect, sentBefore: EpochMs | null, recall: AbortSignal, turn: Promise<void>) {
-    // What may have been sent has to be looked into, and so has a node, whoever takes it back.
+    // An effect that may have been sent has to be checked even if it is recalled, and so has the node.
     const mayEndWaiting = sentBefore === null && !isNodeEffect(effect);
     await (mayEndWaiting ? Promise.race([turn, aborted(recall)]) : turn);
     const markSent = () => ports.markSent(effect.id, ports.clock.now());
@@ -67,7 +67,7 @@ export function createOutbox(ports: OutboxPorts): Outbox {
       const end = run(effect, sentBefore, recall.signal, turn);
       running.set(effect.id, { effect, recall, end });
       if (key === null) return;
-      // One that was recalled while it waited may end before those in front of it.
+      // An effect that is recalled while it waits may end before those in front of it.
       const done = Promise.all([turn, end]).then(() => undefined);
       last.set(key, done);
       void done.then(() => {
@@ -82,7 +82,7 @@ export function createOutbox(ports: OutboxPorts): Outbox {
   };
 }
 
-/** Giving back what is about to be taken again, or is of no use to a run that is brought back as another job. */
+/** True for setting `Requeue=1` if the next effect unsets it again, or restores the run as another job. */
 function outdates(next: Effect, before: Effect): boolean {
   if (before.kind !== 'guard' || !before.requeue) return false;
   const moves = next.kind === 'guard' || (next.kind === 'restore' && next.newJob);

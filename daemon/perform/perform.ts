@@ -17,7 +17,7 @@ export function perform(ports: PerformPorts, p: Performance): Promise<Outcome> {
     case 'checkpoint':
       return performCheckpoint(ports, { ...p, effect: p.effect });
     case 'await-ready':
-      // It asks for nothing but the state of a checkpoint: any number of times is once.
+      // It only reads a checkpoint's state, so it may be repeated.
       return ports.api.awaitReady(p.effect, p.signal);
     case 'restore':
       return performRestore(ports, { ...p, effect: p.effect });
@@ -32,7 +32,7 @@ export function perform(ports: PerformPorts, p: Performance): Promise<Outcome> {
   }
 }
 
-/** Effects that change a run, or the node, in Slurm are performed one after the other for each; null for others. */
+/** The key by which effects are serialised: a job for changes of its run, or the node. Null for other effects. */
 export function orderKeyOf(effect: Effect): JobId | 'node' | null {
   if (isNodeEffect(effect)) return 'node';
   const changes = effect.kind === 'guard' || effect.kind === 'restore' || effect.kind === 'end-source';

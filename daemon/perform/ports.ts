@@ -13,9 +13,9 @@ import type {
 } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
 
-/** The API of the seeds, as `api/` speaks it. */
+/** Cedana's actions API, as `api/` implements it. */
 export interface ActionsApi {
-  /** Asks until the API accepted, said a final no, or the time is over. */
+  /** Asks until the API has accepted or refused, or the time is over. */
   checkpoint(
     ask: {
       readonly jobId: JobId;
@@ -26,12 +26,12 @@ export interface ActionsApi {
     },
     signal: AbortSignal,
   ): Promise<Outcome>;
-  /** Asks until the checkpoint is ready, or never will be, or the time is over. */
+  /** Asks until the checkpoint is ready or has failed, or the time is over. */
   awaitReady(
     ask: { readonly actionId: string; readonly expiresAt: EpochMs },
     signal: AbortSignal,
   ): Promise<Outcome>;
-  /** One attempt: whether it may be made again is for the caller to find out. */
+  /** One attempt. The caller finds out whether it may be repeated. */
   restoreOnce(
     ask: { readonly actionId: string; readonly clusterId: string; readonly reason: RestoreReason },
     signal: AbortSignal,
@@ -41,18 +41,18 @@ export interface ActionsApi {
 export type RestoreAttempt =
   | { readonly type: 'accepted'; readonly actionId: string }
   | { readonly type: 'refused'; readonly status: number; readonly message: string }
-  /** Certainly not acted on. `afterMs`: the server said when to ask again. */
+  /** The server certainly did not act on it. `afterMs`: the pause that the server asked for. */
   | { readonly type: 'retry'; readonly afterMs: Millis | null; readonly message: string }
-  /** It may have been acted on. */
+  /** The server may have acted on it. */
   | { readonly type: 'ambiguous'; readonly message: string };
 
-/** Whether a restore whose answer never came has happened all the same. */
+/** Whether a restore without an answer has happened all the same. */
 export type RestoredLook =
   | { readonly type: 'happened'; readonly message: string }
   | { readonly type: 'not-yet' }
   | { readonly type: 'unknown'; readonly message: string };
 
-/** The few things that the daemon asks of Slurm, or does to it. */
+/** The daemon's queries to Slurm and its actions on Slurm. */
 export interface SlurmActions {
   /** `withinMs` bounds the wait, the queue included; null for as long as a command may take. */
   queryJob(jobId: JobId, signal: AbortSignal, withinMs: Millis | null): Promise<JobAnswer>;
@@ -65,7 +65,7 @@ export interface SlurmActions {
   ): Promise<Outcome>;
   endRun(jobId: JobId, restarts: number, signal: AbortSignal): Promise<Outcome>;
   queryNode(node: string, signal: AbortSignal): Promise<NodeAnswer>;
-  /** One `scontrol update`: `done` says that slurmctld took it. */
+  /** One `scontrol update`; `done`: slurmctld has accepted it. */
   drainNode(node: string, reason: string, signal: AbortSignal): Promise<Outcome>;
   undrainNode(node: string, signal: AbortSignal): Promise<Outcome>;
   lookForRestored(
@@ -82,19 +82,19 @@ export interface PerformPorts {
   readonly log: Log;
   /** In `[0, 1)`. */
   readonly random: () => number;
-  /** Facts that came to light on the way. */
+  /** For facts that were seen on the way. */
   readonly emit: (event: DaemonEvent) => void;
 }
 
 /** One performance of an effect. */
 export interface Performance<E extends Effect = Effect> {
   readonly effect: E;
-  /** When an earlier process may have sent it already; null where it certainly was not. */
+  /** When an earlier process may have sent it; null if it certainly was not sent. */
   readonly sentBefore: EpochMs | null;
-  /** To be called right before the effect may reach the world: durable, so that a later process knows. */
+  /** To be called right before the effect may leave the process. Durable, so that a later process knows. */
   readonly markSent: () => void;
   /** Aborted when the effect is not wanted any more. */
   readonly recall: AbortSignal;
-  /** Aborted when the process ends: what is unsettled then is performed by the next one. */
+  /** Aborted when the process ends. The next process performs effects that are unsettled then. */
   readonly signal: AbortSignal;
 }

@@ -1,7 +1,7 @@
 /*
- * A restore is asked for once. What may have been acted on without an answer (a timeout, a reset, a process
- * that was killed) is looked into first: the run gone, requeued, or brought back as a newer job means that it
- * happened. Only when Slurm shows twice, with some time between, that nothing has, is it asked for again.
+ * A restore is asked for once. If there was no answer (a timeout, a reset, a killed process), Slurm is checked first: a
+ * run that is requeued, or back as a newer job, means that the restore happened. Only if Slurm shows twice, with some
+ * time between, that nothing happened, the restore is asked for again.
  */
 import { backoff } from '../system/async/backoff.ts';
 import { retry } from '../system/async/retry.ts';
@@ -14,11 +14,11 @@ import type { Performance, PerformPorts } from './ports.ts';
 
 type Restore = Extract<Effect, { kind: 'restore' }>;
 
-/** Slurm needs a moment to show what the API did: a requeue shows at once, a new job after its sbatch. */
+/** Time for Slurm to show the restore: a requeue shows at once, a new job after its sbatch. */
 const SETTLES_WITHIN_MS = 5_000;
-/** With a deadline ahead, a look that takes longer costs more than what it could tell. */
+/** Before a deadline, a query that takes longer costs more than it is worth. */
 const LOOKS_WITHIN_MS = 2_000;
-/** States in which a run can be brought back: it runs, or its node failed and Slurm gave it up. */
+/** States from which a run can be restored: it runs, or Slurm gave it up because of its node. */
 const RESTORABLE = ['RUNNING', ...NODE_FAILURE_STATES];
 
 export function performRestore(ports: PerformPorts, p: Performance<Restore>): Promise<Outcome> {
@@ -48,15 +48,15 @@ export function performRestore(ports: PerformPorts, p: Performance<Restore>): Pr
   });
 }
 
-/** A recall ends it: nothing was asked for yet. */
+/** A recall aborts this query: nothing was sent yet. */
 function lookBefore(ports: PerformPorts, { effect, recall, signal }: Performance<Restore>) {
   const withinMs = effect.reason === 'nodeTermination' ? LOOKS_WITHIN_MS : null;
   return staleRun(ports, effect, RESTORABLE, AbortSignal.any([signal, recall]), withinMs);
 }
 
 /**
- * The run is over, a restore of it may have been acted on, and nothing came up in its place. Unless the run ended
- * by itself, the service may have ended it and failed then: that is a lost job, not a plan that needs no more.
+ * The run is over, the API may have acted on its restore, and no new job came. Unless the run ended by itself, the
+ * service may have ended it and failed after that. Then the job is lost, and the plan is not simply done.
  */
 function afterNoAnswer(stale: Extract<Outcome, { type: 'stale' }>): Outcome {
   if (!['CANCELLED', 'ABSENT', 'NODE_FAIL'].includes(stale.state)) return stale;

@@ -5,16 +5,16 @@ import type { EpochMs } from '../vocabulary/job.ts';
 import type { Outcome } from '../vocabulary/outcome.ts';
 import type { Performance, PerformPorts } from './ports.ts';
 
-/** Also of a guard whose time went by in its queue, or while ckptd was down: without it there may be two copies. */
+/** Even a guard whose time passed, in its queue or while ckptd was down, gets one try: it prevents a second copy. */
 const ONE_TRY_MS = 1_000;
 
-/** Sets the job's `Requeue`; doing so twice is doing it once. */
+/** Sets the job's `Requeue`. Idempotent. */
 export function performGuard(
   ports: PerformPorts,
   p: Performance<Extract<Effect, { kind: 'guard' }>>,
 ): Promise<Outcome> {
   const { jobId, restarts, requeue, expiresAt } = p.effect;
-  // Giving the flag back has no end, and a timer for it would be none either.
+  // Setting the flag back to 1 has no time limit.
   const left = () => (requeue ? null : Math.max(ONE_TRY_MS, expiresAt - ports.clock.now()));
   const signal = AbortSignal.any([p.signal, p.recall]);
   return untilSlurmAnswers(ports, p, expiresAt, () =>
@@ -22,7 +22,7 @@ export function performGuard(
   );
 }
 
-/** Ends this very run; a run that is gone already is ended. */
+/** Ends this run. A run that is gone already counts as ended. */
 export function performEndSource(
   ports: PerformPorts,
   p: Performance<Extract<Effect, { kind: 'end-source' }>>,

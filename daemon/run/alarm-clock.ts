@@ -1,11 +1,11 @@
 import type { Clock } from '../system/ports.ts';
 import type { EpochMs, Millis } from '../vocabulary/job.ts';
 
-/** A timer counts the machine's running time, the daemon's clock follows the host's: look again this often. */
+/** A timer counts running time, but the daemon's clock follows the host's. So the clock is checked this often. */
 const LONGEST_SLEEP_MS: Millis = 30_000;
 
 export interface AlarmClock extends Disposable {
-  /** Calls `ring` once when that time has come, instead of the time set before; null for never. */
+  /** Calls `ring` once at this time, in place of the time set before; null for never. */
   set(at: EpochMs | null): void;
 }
 

@@ -15,7 +15,7 @@ import { createRequests, type Requests } from './requests.ts';
 
 const PRUNE_EVERY_MS: Millis = 3_600_000;
 
-/** What outlives every reload: the journal, the loop, and what is under way. */
+/** What survives a reload: the journal, the loop, and the effects under way. */
 export interface Core {
   readonly loop: Loop;
   readonly journal: Journal;
@@ -37,7 +37,7 @@ export interface CorePorts {
 }
 
 /**
- * Opens the journal, replays it and takes up what an earlier process left unsettled.
+ * Opens the journal, replays it and takes up the effects that an earlier process left unsettled.
  *
  * @throws JournalError when the state folder cannot be used.
  */
@@ -83,7 +83,7 @@ export function startCore(config: Config, { clock, log, env, signal, resources }
       for (const watch of watchers) watch(state);
     },
   });
-  // First what was left, so that the start can recall it, and what it adds for the same job comes after it.
+  // First the effects that were left. So `started` can recall them, and its own effects for a job come after them.
   loop.resume(loaded.outbox);
   loop.handle({ type: 'started', at: clock.now() });
   const pruning = setInterval(() => prune(journal, log, clock.now()), PRUNE_EVERY_MS);
@@ -91,7 +91,7 @@ export function startCore(config: Config, { clock, log, env, signal, resources }
   return { loop, journal, outbox, clients, requests, notes, watchers };
 }
 
-/** Without the mark a crash now could make this effect twice; without the effect a job could be lost. */
+/** Without the mark a crash could repeat this effect. Without the effect a job could be lost, so it goes on. */
 function markSent(journal: Journal, log: Log, effectId: string, at: EpochMs): void {
   try {
     journal.started(effectId, at);

@@ -1,7 +1,7 @@
 /*
- * ckptd, put together: the journal is read, what an earlier process left is taken up, the socket listens, and only
- * then systemd hears READY and the sources begin. A reload makes the ways out and the sources anew from the new
- * configuration; the loop, the journal and the socket stay, so that nothing is lost.
+ * ckptd, put together. It reads the journal, takes up what an earlier process left, and listens on the socket. Only
+ * then it starts the sources and tells systemd READY. A reload replaces the clients and the sources; the loop, the
+ * journal and the socket stay, so that nothing is lost.
  */
 import type { Config } from '../config/config.ts';
 import { loadConfig, type Sources } from '../config/load.ts';
@@ -16,14 +16,14 @@ import { openAdminApi } from './admin-api.ts';
 import { type Core, startCore } from './core.ts';
 import { type RunningSources, startSources } from './sources.ts';
 
-/** How old the line of `systemctl status` may be; the same line again costs nothing. */
+/** How often the line of `systemctl status` is updated; an unchanged line costs nothing. */
 const STATUS_EVERY_MS: Millis = 10_000;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface DaemonPorts {
   readonly sources: Sources;
-  /** The process's own: proxies, systemd's sockets and credentials. */
+  /** The environment of the process: proxies, systemd's sockets and credentials. */
   readonly env: Environment;
   readonly config: Config;
   readonly log: SystemLog;
@@ -34,7 +34,7 @@ export interface DaemonPorts {
 /**
  * Runs until the life's signal.
  *
- * @throws JournalError, SocketBusyError, SocketError: what makes a start impossible, in words for an administrator.
+ * @throws JournalError, SocketBusyError, SocketError: why it cannot start, in words for an administrator.
  */
 export async function runDaemon(ports: DaemonPorts, life: Life): Promise<void> {
   const { sources, env, log, clock, version } = ports;
@@ -93,7 +93,7 @@ export async function runDaemon(ports: DaemonPorts, life: Life): Promise<void> {
   await notify.stopping();
 }
 
-/** @returns null for a file that cannot be used: the daemon goes on with what it has, and says so. */
+/** @returns null for a file that cannot be used: the daemon keeps its configuration, and logs that. */
 function readAgain(sources: Sources, log: SystemLog): Config | null {
   try {
     return loadConfig(sources);
@@ -107,7 +107,7 @@ function readAgain(sources: Sources, log: SystemLog): Config | null {
   }
 }
 
-/** What the socket, the journal and every record hang on is not changed under a running daemon. */
+/** Keeps the values that the socket, the journal and every record depend on: they need a restart. */
 function keepingWhatNeedsRestart(before: Config, next: Config, log: SystemLog): Config {
   const fixed = (config: Config) => ({
     'slurm.node': config.slurm.node,
@@ -124,7 +124,7 @@ function keepingWhatNeedsRestart(before: Config, next: Config, log: SystemLog): 
   return { ...next, clusterId, socket, stateDir, slurm: { ...next.slurm, node: before.slurm.node } };
 }
 
-/** systemd's watchdog hears of the daemon for as long as events come out of the loop again. */
+/** Feeds systemd's watchdog while the loop handles events. */
 function feedFromLoop(
   { loop }: Core,
   ports: { notify: Notify; clock: Clock; log: SystemLog; env: Environment },
@@ -134,7 +134,7 @@ function feedFromLoop(
   const turned = () => {
     const did = loop.turns !== seen;
     seen = loop.turns;
-    // The next ping is given only if this event came out at the other end.
+    // The next ping is sent only if the loop has handled this event.
     setImmediate(() => loop.handle({ type: 'tick', at: ports.clock.now() }));
     return did;
   };

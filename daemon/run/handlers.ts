@@ -15,21 +15,21 @@ export interface HandlerPorts {
   readonly journal: Journal;
   readonly requests: Requests;
   readonly clock: Clock;
-  /** Has Slurm asked about a job that a hook told of, now; else the next scan of the node does. */
+  /** Queries Slurm now about a job that a hook reported; otherwise the next scan of the node does. */
   readonly hint: (jobId: JobId) => void;
   readonly status: () => object;
   readonly metrics: () => string;
   readonly healthy: () => { ok: boolean; message: string };
 }
 
-/** What the socket's routes do: each hook and each request by hand is an event like any other. */
+/** The socket's handlers: each hook, and each request by hand, becomes an event. */
 export function socketHandlers(ports: HandlerPorts): SocketHandlers {
   const { loop, clock, requests } = ports;
-  /** The hooks of a job run on all its nodes in one moment, and slurmctld is not to be asked by all of them. */
+  /** The hooks of a job run on all its nodes in one moment, and not all of them may query slurmctld. */
   const hint = (jobId: JobId, env: Readonly<Record<string, string>>) => {
     if (onFirstNode(env) || isUrgent(loop.state)) ports.hint(jobId);
   };
-  /** The event counts all the same; but 202 says that it is in the journal. */
+  /** A 202 promises that the event is in the journal. Without the journal the event still counts. */
   const durable = () => {
     if (loop.journalFailing) throw new Error('the journal cannot be written');
   };

@@ -1,10 +1,9 @@
 /*
- * The daemon's one loop: an event goes in, `decide` says what follows, the journal has it, and only then it is
- * performed. Everything here is synchronous: an event is done with before the next one is looked at, so that
- * state and journal never disagree.
+ * The daemon's one loop: `decide` handles an event, the journal stores the decision, and only then the effects are
+ * performed. All of it is synchronous: one event is finished before the next begins, so state and journal never differ.
  *
- * When the journal cannot be written (a full disk, a folder gone read-only), the daemon goes on from memory:
- * restores matter more than being able to repeat the decision, and the failure is an alarm.
+ * If the journal cannot be written (a full disk, a read-only folder), the daemon goes on from memory and raises an
+ * alarm: restores matter more than a decision that can be replayed.
  */
 import { decide } from '../decide/decide.ts';
 import { restoreAwaitsConfirmation } from '../decide/evacuation/unconfirmed.ts';
@@ -22,13 +21,13 @@ import type { State } from '../vocabulary/state.ts';
 export interface Loop {
   readonly state: State;
   policy: Policy;
-  /** The journal could not be written the last time. */
+  /** The last write to the journal failed. */
   readonly journalFailing: boolean;
-  /** How many events were handled: a loop that turns makes it grow. */
+  /** How many events were handled: it grows while the loop works. */
   readonly turns: number;
-  /** Takes one event to its end; what it leads to is under way when this returns. */
+  /** Handles one event. Its effects are under way when this returns. */
   handle(event: DaemonEvent): void;
-  /** Takes up what an earlier process left unsettled. */
+  /** Takes up the effects that an earlier process left unsettled. */
   resume(left: readonly OutboxEntry[]): void;
 }
 
@@ -38,7 +37,7 @@ export interface LoopPorts {
   readonly log: Log;
   readonly onNote: (note: Note) => void;
   readonly onReply: (reply: Reply) => void;
-  /** Sees to it that a `tick` is handled at that time. */
+  /** Makes a `tick` come at that time. */
   readonly wake: (at: EpochMs | null) => void;
   /** After each event. */
   readonly onState?: (state: State) => void;
@@ -49,7 +48,7 @@ export function createLoop(initial: State, firstPolicy: Policy, ports: LoopPorts
   let policy = firstPolicy;
   let turns = 0;
   let journalFailing = false;
-  /** Restores that an earlier process left, for nodes of which Slurm has not said again that they go away. */
+  /** Restores that an earlier process left, and that wait until Slurm confirms that their nodes go away. */
   const held = new Map<string, OutboxEntry>();
 
   function letGo(effectId: string): void {
@@ -111,7 +110,7 @@ export function createLoop(initial: State, firstPolicy: Policy, ports: LoopPorts
       for (const note of decision.notes) ports.onNote(note);
       for (const effect of fresh) ports.outbox.take(effect, null);
       for (const id of decision.recalls) {
-        // An earlier process may have sent it: the performer finds out, and then takes it back.
+        // An earlier process may have sent it: the performer checks that, and then ends it.
         letGo(id);
         ports.outbox.recall(id);
       }

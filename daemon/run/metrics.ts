@@ -120,7 +120,7 @@ function commandMetrics(commands: Measured['commands']): Metric[] {
   ];
 }
 
-/** Of the API client's counters those of one name belong together. */
+/** Groups the API client's counters by name. */
 function apiMetrics(samples: readonly CounterSample[]): Metric[] {
   const groups = Map.groupBy(samples, ({ name }) => name);
   return [...groups].map(([name, group]) => counter(name, 'Calls to the API.', group));

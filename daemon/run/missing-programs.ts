@@ -3,18 +3,18 @@ import type { Clock, Log } from '../system/ports.ts';
 import type { SystemExec } from '../system/process/exec.ts';
 import type { EpochMs, Millis } from '../vocabulary/job.ts';
 
-/** While a program is missing it is said again this often. */
+/** How often the log repeats that a program is missing. */
 const REMIND_EVERY: Millis = 3_600_000;
 const SLURMS: ReadonlySet<string> = new Set(['squeue', 'sinfo', 'scontrol', 'scancel']);
 
 export interface WatchedExec extends SystemExec {
-  /** Slurm's programs that could not be started the last time: nothing of this node is known without them. */
+  /** Slurm's programs that could not be started the last time. Without them nothing is known of this node. */
   missing(): readonly string[];
 }
 
 /**
- * Tells a wrong `slurm.bin` from a Slurm that does not answer: the one passes by itself, the other never does, and
- * saves no job.
+ * Distinguishes a wrong `slurm.bin` from a Slurm that does not answer. The latter passes by itself; the former never
+ * does, and no job is saved.
  */
 export function watchForMissing(exec: SystemExec, { clock, log }: { clock: Clock; log: Log }): WatchedExec {
   const saidAt = new Map<string, EpochMs>();
@@ -26,7 +26,7 @@ export function watchForMissing(exec: SystemExec, { clock, log }: { clock: Clock
       const { file } = command;
       if (!SLURMS.has(basename(file))) return result;
       if (result.ok || result.why !== 'missing') {
-        // Aborted before its start it says nothing.
+        // A command that was aborted before its start says nothing about its program.
         if (result.ok || result.why !== 'aborted') saidAt.delete(file);
         return result;
       }

@@ -1,13 +1,13 @@
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What makes a folder writable that `ckptd.service` has locked the daemon out of. */
+/** How to make a folder writable that `ckptd.service` keeps read-only. */
 export const OPEN_IT =
   'a state_dir outside of /var/lib/ckptd, or a socket.path outside of /run/ckptd, needs ReadWritePaths= in a ' +
   'drop-in of the unit (systemctl edit ckptd)';
 
 /**
- * Whether a start failed because the configuration names a folder that the unit keeps read-only: that does not get
- * better by itself. The folders that systemd made for the daemon are not meant: there the disk is at fault.
+ * True if the start failed because the configuration names a folder that the unit keeps read-only: a restart does not
+ * help. Not for the folders that systemd made for the daemon: there the disk is at fault.
  */
 export function isLockedOut(error: unknown, env: Environment): boolean {
   const failure = systemError(error);
@@ -16,7 +16,7 @@ export function isLockedOut(error: unknown, env: Environment): boolean {
   return !own.some((folder) => failure.path?.startsWith(`${folder}/`));
 }
 
-/** The error that the system gave, which ours carry as their cause. */
+/** The system's error, which our errors carry as their cause. */
 function systemError(error: unknown): NodeJS.ErrnoException | null {
   for (let each = error, depth = 0; each instanceof Error && depth < 5; each = each.cause, depth++) {
     if ('code' in each && 'syscall' in each) return each as NodeJS.ErrnoException;

@@ -1,11 +1,11 @@
 import type { ManualAnswer } from '../sources/socket/handlers.ts';
 import type { Reply } from '../vocabulary/decision.ts';
 
-/** Socket requests that wait for what `decide` makes of them. */
+/** Socket requests that wait for the reply of `decide`. */
 export interface Requests {
-  /** Waits for the reply to this request; a client that hangs up stops waiting, what it asked for goes on. */
+  /** Waits for the reply to this request. If the client hangs up, the wait ends; the work that it asked for goes on. */
   wait(requestId: string, signal: AbortSignal): Promise<ManualAnswer>;
-  /** Hands a reply to who waits for it; nobody does after a restart. */
+  /** Passes a reply to its request, if that still waits: after a restart none does. */
   answer(reply: Reply): void;
 }
 

@@ -3,8 +3,8 @@ import type { Policy } from '../vocabulary/policy.ts';
 import type { State } from '../vocabulary/state.ts';
 
 /**
- * The termination notices from which all that could be saved is saved: nothing is under way for any run or for the
- * node's drain. None of a dry run: to tell a cloud to go ahead is a call as well.
+ * The ids of termination notices whose jobs are all saved: nothing is under way for any run or for the node's drain.
+ * None in a dry run, because telling a cloud to go ahead is a call as well.
  */
 export function savedNotices(state: State, policy: Policy): string[] {
   if (state.notices.size === 0 || policy.restore.dryRun) return [];
@@ -13,10 +13,10 @@ export function savedNotices(state: State, policy: Policy): string[] {
   );
   if (meant.length === 0 || state.ownDrain?.step === 'setting') return [];
   for (const { facts, endedAt, plan, checkpoint } of state.jobs.values()) {
-    // A hook has told of it, and Slurm has not answered yet.
+    // A hook reported the job, and Slurm has not answered yet.
     if (facts === null && endedAt === null) return [];
     if (plan === null) continue;
-    // One that is stranded is brought back after all if its checkpoint becomes ready.
+    // A stranded run is restored after all if its checkpoint becomes ready.
     if (KEEPS_RECORD.has(plan.step) || (plan.step === 'stranded' && checkpoint !== null)) return [];
   }
   return meant.map(({ notice }) => notice.id);

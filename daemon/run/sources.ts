@@ -15,15 +15,15 @@ import type { Core } from './core.ts';
 import { isUrgent } from './is-urgent.ts';
 import { savedNotices } from './saved-notices.ts';
 
-/** The sources at work, made of one configuration: a reload ends them and starts others. */
+/** The running sources of one configuration: a reload ends them and starts others. */
 export interface RunningSources extends AsyncDisposable {
-  /** A hook told of this job. */
+  /** A hook reported this job. */
   hint(jobId: JobId): void;
   health(): { readonly nodes: HealthCounters; readonly jobs: HealthCounters | null };
   /** The sources of notices, since the newest configuration was loaded. */
   notices(): readonly SourceCounters[];
   providers(): readonly ProviderState[];
-  /** Rejects when a source ended by a defect. */
+  /** Rejects if a source ends by a defect. */
   readonly done: Promise<unknown>;
 }
 
@@ -36,8 +36,8 @@ export interface SourcesPorts {
 }
 
 /**
- * Starts all sources. Node states are watched at once; jobs as soon as slurmctld has told where slurmd keeps its
- * sockets, since nothing could be asked about them before that anyway.
+ * Starts all sources. Node states are watched at once. Jobs are watched once slurmctld has said where slurmd keeps its
+ * sockets; before that, no query about them could succeed anyway.
  */
 export function startSources(config: Config, ports: SourcesPorts): RunningSources {
   const { clock, log, hostname } = ports;
@@ -51,7 +51,7 @@ export function startSources(config: Config, ports: SourcesPorts): RunningSource
 
   const urgent = new AbortController();
   let wasUrgent = false;
-  /** Who has nothing to save takes time over the first looks, so that a cluster that starts does not ask as one. */
+  /** A node with nothing to save delays its first queries, so that a starting cluster does not query in one moment. */
   function noteUrgency(state: State): void {
     const becomes = !wasUrgent && isUrgent(state);
     wasUrgent = isUrgent(state);
@@ -75,9 +75,9 @@ export function startSources(config: Config, ports: SourcesPorts): RunningSource
   });
   const approved = new Set<string>();
   let synced = false;
-  /** Who sent a notice may wait for its jobs: a shutdown of the host does. */
+  /** Tells senders that wait, such as a shutdown of the host, that all jobs are saved. */
   function approve(state: State): void {
-    // A job that nobody has looked at yet may be there to be saved.
+    // A job that Slurm has not been asked about may still have to be saved.
     if (!synced) return;
     for (const id of savedNotices(state, loop.policy)) {
       if (approved.has(id)) continue;
@@ -138,7 +138,7 @@ export function startSources(config: Config, ports: SourcesPorts): RunningSource
   };
 }
 
-/** Nodes of the jobs that run here: those of an ended run do not matter any more. */
+/** The nodes of all live jobs; those of an ended run do not matter. */
 function* nodesOf(state: State): Iterable<string> {
   for (const { facts, endedAt } of state.jobs.values()) {
     if (facts !== null && endedAt === null) yield* facts.nodes;

@@ -49,7 +49,7 @@ export function nodesView(nodes: ReadonlyMap<string, NodeRecord>): object[] {
   }));
 }
 
-/** The notices that stand: `GET /v1/notices`, and part of `GET /v1/status`. */
+/** The active notices: `GET /v1/notices`, and part of `GET /v1/status`. */
 export function noticesView(notices: ReadonlyMap<string, NoticeRecord>): object[] {
   return [...notices.values()].map(({ notice, seenAt, waiting }) => ({
     id: notice.id,
@@ -63,7 +63,7 @@ export function noticesView(notices: ReadonlyMap<string, NoticeRecord>): object[
   }));
 }
 
-/** What became of the drain that notices led to; null where none ever did. */
+/** The state of the node's own drain; null if there never was one. */
 export function ownDrainView(drain: OwnDrain | null): object | null {
   return drain && { step: drain.step, reason: drain.reason };
 }

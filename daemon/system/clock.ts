@@ -5,19 +5,19 @@ import type { Clock } from './ports.ts';
 export interface RawClocks {
   /** Time of day: may be stepped either way. */
   wall(): number;
-  /** Never steps; its zero means nothing. */
+  /** Never steps; its origin is arbitrary. */
   monotonic(): number;
 }
 
 const machine: RawClocks = { wall: () => Date.now(), monotonic: () => performance.now() };
 
-/** What one timer of Node can hold; a longer one would fire at once. */
+/** The longest timer of Node; a longer one would fire at once. */
 const LONGEST_TIMER: Millis = 2 ** 31 - 1;
 
 /**
- * Wall time that never goes back within this process. It follows the wall clock wherever that moves forward.
- * When the wall clock is stepped back, time goes on from its last value at the pace of the monotonic clock, until
- * the wall clock is past it again: what is due stays due, and nothing falls due twice.
+ * Wall time that never goes back within this process. It follows the wall clock forward. If the wall clock is stepped
+ * back, time goes on from its last value at the pace of the monotonic clock, until the wall clock has caught up. So
+ * what is due stays due, and nothing is due twice.
  */
 export function systemClock(raw: RawClocks = machine): Clock {
   let last = { value: Math.floor(raw.wall()), monotonic: raw.monotonic() };
@@ -27,7 +27,7 @@ export function systemClock(raw: RawClocks = machine): Clock {
       const monotonic = raw.monotonic();
       if (wall >= last.value) last = { value: wall, monotonic };
       else {
-        // Whole milliseconds only; the rest stays in `monotonic`, or a busy caller would stop time.
+        // Whole milliseconds only; the rest stays in `monotonic`, or frequent calls would stop the time.
         const passed = Math.max(0, Math.floor(monotonic - last.monotonic));
         last = { value: last.value + passed, monotonic: last.monotonic + passed };
       }

@@ -2,17 +2,17 @@ import { constants } from 'node:os';
 import type { Millis } from '../vocabulary/job.ts';
 import type { Log } from './ports.ts';
 
-/** What a running program hangs on. */
+/** The lifetime of a running program. */
 export interface Life {
   /** Aborts at the first SIGTERM or SIGINT, with a StopRequest as its reason. */
   readonly signal: AbortSignal;
   /** Unwound last-in first-out after `main` returned or threw. */
   readonly resources: AsyncDisposableStack;
-  /** Called at SIGHUP, never twice at a time; further SIGHUPs meanwhile make for one more call. Errors are logged. */
+  /** Called at SIGHUP, one call at a time. SIGHUPs during a call lead to one more call. Errors are logged. */
   onReload(reload: () => Promise<void> | void): void;
 }
 
-/** Why the program ends: somebody wants it to. */
+/** The program ends because of a signal. */
 export class StopRequest extends Error {
   override readonly name = 'StopRequest';
   readonly signalName: NodeJS.Signals;
@@ -26,7 +26,7 @@ export class StopRequest extends Error {
 // biome-ignore lint/suspicious/noExplicitAny: as in EventEmitter, each event has arguments of its own.
 type Listener = (...args: any[]) => void;
 
-/** The part of `process` that lives and dies. */
+/** The part of `process` that this file uses. */
 export interface ProcessPort {
   on(event: string, listener: Listener): unknown;
   off(event: string, listener: Listener): unknown;
@@ -43,9 +43,9 @@ export interface LifecycleOptions {
 }
 
 /**
- * Runs `main` and returns the exit code: 0 after a graceful stop. It exits by itself, and at once, for a second
- * signal (128 + its number), for a stop that outlasts its deadline (1) and for an exception that nobody caught
- * (1): what is in memory cannot be trusted then, what is in the journal can, and systemd starts anew.
+ * Runs `main` and returns the exit code: 0 after a graceful stop. It exits at once for a second signal (128 + its
+ * number), for a stop past its deadline (1), and for an uncaught exception (1). After an exception the memory cannot be
+ * trusted, but the journal can, and systemd restarts the daemon.
  */
 export async function lifecycle(
   options: LifecycleOptions,
@@ -83,7 +83,7 @@ export async function lifecycle(
     ['SIGTERM', onStop],
     ['SIGINT', onStop],
     ['SIGHUP', hup],
-    // Rejections that nobody handles come here too, by Node's default.
+    // Unhandled rejections come here too, by Node's default.
     ['uncaughtException', onUncaught],
   ];
   for (const [event, listener] of listeners) here.on(event, listener);
@@ -102,7 +102,7 @@ export async function lifecycle(
   }
 }
 
-/** Work that was told to stop may say so by throwing: that is no failure. */
+/** Work that was told to stop may throw the reason: that is no failure. */
 function isStop(error: unknown, signal: AbortSignal): boolean {
   if (!signal.aborted) return false;
   return error === signal.reason || (error instanceof Error && error.name === 'AbortError');

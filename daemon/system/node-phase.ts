@@ -1,28 +1,28 @@
 import type { EpochMs, Millis } from '../vocabulary/job.ts';
 
 /**
- * The next moment after `now` of a node's own beat of `period`. The beat's place is a hash of the node's name:
- * a thousand daemons that start together, or that saw slurmctld come back together, still ask one by one.
+ * The next time after `now` in a node's own rhythm of `period`. Its phase is a hash of the node's name, so a thousand
+ * daemons that start together, or that see slurmctld come back together, still query one by one.
  */
 export function nextBeat(node: string, period: Millis, now: EpochMs): EpochMs {
   const phase = Math.floor(placeOf(node) * period);
   return Math.floor((now - phase) / period) * period + period + phase;
 }
 
-/** What is not urgent waits up to so long at a start, where all nodes of a cluster may start in one moment. */
+/** Work that is not urgent is delayed by up to this at a start: all nodes of a cluster may start in one moment. */
 const STARTS_WITHIN: Millis = 30_000;
 
-/** When a node that has just started comes to something that it does every `period`. */
+/** The first time, after a start, for something that a node does every `period`. */
 export function firstBeat(node: string, period: Millis, now: EpochMs): EpochMs {
   return nextBeat(node, Math.min(period, STARTS_WITHIN), now);
 }
 
-/** A node's own place in `[0, 1)`. */
+/** A node's own phase in `[0, 1)`. */
 export function placeOf(node: string): number {
   return hash(node) / 2 ** 32;
 }
 
-/** FNV-1a with the finalizer of MurmurHash3, since names that differ in the last digit would stay neighbours. */
+/** FNV-1a with the finalizer of MurmurHash3; without it, names that differ in the last digit get close values. */
 function hash(text: string): number {
   let h = 0x811c9dc5;
   for (const byte of Buffer.from(text)) h = Math.imul(h ^ byte, 0x01000193);

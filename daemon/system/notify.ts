@@ -4,11 +4,11 @@ import type { Clock, Exec, Log } from './ports.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * What systemd is told (sd_notify(3)). Each resolves once systemd has taken the message in, or could not be
- * reached: a supervisor that does not listen is no reason to stop.
+ * Messages to systemd (sd_notify(3)). Each resolves once systemd has received it or could not be reached: a supervisor
+ * that does not listen is no reason to stop.
  */
 export interface Notify {
-  /** Started, or done with a reload. */
+  /** The start, or a reload, is done. */
   ready(status?: string): Promise<void>;
   /** A sentence for `systemctl status`; the same one again costs nothing. */
   status(text: string): Promise<void>;
@@ -89,7 +89,7 @@ function statusLine(text: string): string {
   return characters.length > LONGEST_STATUS ? `${characters.slice(0, LONGEST_STATUS - 1).join('')}…` : line;
 }
 
-/** Microseconds within which systemd wants a ping of this process; null where it wants none. */
+/** The watchdog's time in microseconds; null if systemd wants no ping of this process. */
 export function watchdogUsec(env: Environment = process.env, pid = process.pid): number | null {
   const usec = Number(env['WATCHDOG_USEC']);
   const meant = env['WATCHDOG_PID'];
@@ -102,13 +102,13 @@ export interface Watchdog {
   readonly clock: Clock;
   readonly log: Log;
   readonly usec: number | null;
-  /** Whether the daemon's loop turned since this was last asked. A timer that runs proves only that Node does. */
+  /** True if the daemon's loop has worked since the last call. A running timer proves only that Node runs. */
   readonly turned: () => boolean;
 }
 
 /**
- * Pings three times within the watchdog's time, for as long as the loop turns; returns when the signal aborts.
- * A loop that stands still gets no ping, and systemd restarts the daemon.
+ * Pings three times within the watchdog's time while the loop works; returns when the signal aborts. If the loop hangs,
+ * there is no ping, and systemd restarts the daemon.
  */
 export async function feedWatchdog(watchdog: Watchdog, signal: AbortSignal): Promise<void> {
   if (watchdog.usec === null) return;

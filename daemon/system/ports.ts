@@ -13,13 +13,13 @@ export interface Log {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
-  /** For what an administrator has to act on. */
+  /** An administrator has to act. */
   fatal(fields: object, message: string): void;
 }
 
 /** One command to run. */
 export interface Command {
-  /** At most one command of a kind is in flight; a second one waits. Also the label in logs and counters. */
+  /** At most one command of a kind runs; others wait. Also the label in logs and counters. */
   readonly kind: string;
   /** Absolute path of the program. */
   readonly file: string;
@@ -29,9 +29,9 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>;
   /** Standard output and error are cut, and the command killed, past this many bytes. */
   readonly maxBytes?: number;
-  /** What the command reads: these bytes, or an open file's descriptor, which stays the caller's. Else nothing. */
+  /** Standard input: these bytes, or an open file's descriptor, which the caller closes. Default: empty. */
   readonly stdin?: Uint8Array | number;
-  /** Where it writes both its outputs: an open file's descriptor, which stays the caller's. Else the result has them. */
+  /** Standard output and error: an open file's descriptor, which the caller closes. Default: the result has them. */
   readonly output?: number;
 }
 

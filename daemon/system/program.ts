@@ -8,15 +8,15 @@ export interface Program {
   readonly name: string;
   readonly version: string;
   readonly help: string;
-  /** Where the configuration is, unless the command line says so. */
+  /** The default path of the configuration. */
   readonly configFile: string;
-  /** Says what the file means, or what is wrong with it. */
+  /** Describes what the file means, or what is wrong with it. */
   check(configFile: string): { readonly ok: boolean; readonly text: string };
   /** Runs until it is stopped. @returns the exit code */
   run(configFile: string): Promise<number>;
 }
 
-/** Does what the arguments say. @returns the exit code */
+/** Runs the command line. @returns the exit code */
 export async function runProgram(program: Program, argv: string[]): Promise<number> {
   const usage = (problem: string): number => {
     process.stderr.write(`${program.name}: ${problem}\n\n${program.help}`);

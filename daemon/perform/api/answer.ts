@@ -3,8 +3,8 @@ import { cleanText } from '../../system/log/clean-text.ts';
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * The id in a 200's text/plain body, which may come wrapped in double quotes (facts/cedana-api.md). Null when it
- * is not a UUID. Its letters stay as the server wrote them: it will be asked for by this very text.
+ * Reads the id in a 200's text/plain body, which may be in double quotes (facts/cedana-api.md). Null if it is no UUID.
+ * Its case is kept, since later requests name it by exactly this text.
  */
 export function parseActionId(body: string): string | null {
   const text = body.trim();
@@ -12,7 +12,7 @@ export function parseActionId(body: string): string | null {
   return UUID.test(bare) ? bare : null;
 }
 
-/** JSON of the server, or undefined where it is none. */
+/** Parses the server's JSON; undefined for anything else. */
 export function parseJson(body: string): unknown {
   try {
     return JSON.parse(body);
@@ -22,8 +22,8 @@ export function parseJson(body: string): unknown {
 }
 
 /**
- * What a 4xx or 5xx says, for a log: `HTTP 500: message (code, details)`. ApiError is `{message, code: string or
- * null, details: anything}`; what a proxy in between says instead is taken as it comes, HTML only named.
+ * Formats a 4xx or 5xx for the log: `HTTP 500: message (code, details)`. ApiError is `{message, code: string or null,
+ * details: anything}`. A proxy's text is taken as it is, but an HTML page is only named.
  */
 export function errorMessage(status: number, body: string): string {
   const said = apiError(parseJson(body)) ?? plainText(body);

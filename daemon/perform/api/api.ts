@@ -14,13 +14,13 @@ import { createStatusReader } from './status.ts';
 import type { TokenSource } from './token.ts';
 
 /**
- * Cedana's actions API, or the engine that speaks the same. Whatever a server does is a value here; each call
- * rejects only with its signal's reason, and then its connection is gone.
+ * The client of Cedana's actions API, which the engine speaks too. A server's errors are values. Each call rejects only
+ * with its signal's reason, and then its connection is gone.
  */
 export interface ApiClient extends ActionsApi {
-  /** For `/metrics`: what was sent since the daemon came up. */
+  /** For `/metrics`, since the daemon started. */
   counters(): readonly CounterSample[];
-  /** Ends every connection. Signals should have been aborted before. */
+  /** Ends every connection. Abort the signals of calls before. */
   close(): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export interface ApiDeps {
   /** For one exchange, from making the connection to the last byte. */
   readonly timeoutMs: Millis;
   readonly token: TokenSource;
-  /** PEM file of authorities that count beside the system's. */
+  /** PEM file of authorities to trust in addition to the system's. */
   readonly caFile?: string | null;
   /** Only its proxy and SSL_CERT_FILE variables are read. */
   readonly env: Environment;

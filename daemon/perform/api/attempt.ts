@@ -17,17 +17,17 @@ export interface Call {
   readonly timeoutMs: Millis;
 }
 
-/** What one attempt at a call came to; messages are fit for a log. */
+/** The result of one attempt at a call; messages are fit for a log. */
 export type Attempt =
   | { readonly type: 'answered'; readonly status: number; readonly body: string }
   | { readonly type: 'not-found'; readonly status: 404; readonly message: string }
-  /** A final no. */
+  /** A final refusal. */
   | { readonly type: 'refused'; readonly status: number; readonly message: string }
   | {
       readonly type: 'failed';
-      /** Whether the server may have acted on it all the same. */
+      /** Whether the server may have acted on the request. */
       readonly acted: 'no' | 'maybe';
-      /** How long the server, or the state of the token, asks to wait. */
+      /** The pause that the server, or the state of the token, demands. */
       readonly afterMs: Millis | null;
       readonly message: string;
     };
@@ -42,8 +42,8 @@ export interface AttemptDeps {
 }
 
 /**
- * One attempt at a call, or two where the server refused the token and another is there by now. Rejects only
- * with the signal's reason.
+ * Makes one attempt at a call, or two if the server refused the token and there is a new one. Rejects only with the
+ * signal's reason.
  */
 export async function attempt(deps: AttemptDeps, call: Call, signal: AbortSignal): Promise<Attempt> {
   try {

@@ -11,7 +11,7 @@ export interface CheckpointRequest {
   readonly jobName: string;
   readonly kind: CheckpointKind;
   readonly reason: CheckpointReason;
-  /** Neither an attempt nor a wait goes on past this. */
+  /** No attempt and no wait goes on past this time. */
   readonly expiresAt: EpochMs;
 }
 
@@ -24,8 +24,8 @@ type CheckpointOutcome = Extract<
 >;
 
 /**
- * Asks for a checkpoint until it is accepted, finally refused, or no time is left. An attempt that may have been
- * acted on is repeated all the same: a checkpoint too many does no harm. Rejects only with the signal's reason.
+ * Asks for a checkpoint until it is accepted or refused, or no time is left. An attempt is repeated even if the server
+ * may have acted on it: one checkpoint too many is harmless. Rejects only with the signal's reason.
  */
 export async function checkpoint(
   deps: AttemptDeps & { readonly log: Log; readonly timeoutMs: Millis },

@@ -4,18 +4,17 @@ import { credentialsWait } from './retries.ts';
 import type { TokenSource } from './token.ts';
 
 /**
- * The token that is in use, and whether the server takes it. The state changes when the server refuses a token
- * that the source does not replace, or when the source itself fails (alarm, once), and when the server takes a
- * token again (said, once).
+ * The token in use, and whether the server accepts it. There is one alarm when the server refuses a token that the
+ * source does not replace, or when the source itself fails, and one log line when the server accepts a token again.
  */
 export interface Credentials {
   /** The token to send, or null to send none. @throws TokenError */
   current(): Promise<string | null>;
-  /** The server refused `used`: whether another token is there now, to be tried at once. */
+  /** The server refused `used`: true if there is another token now, to be tried at once. */
   replaced(used: string | null): Promise<boolean>;
-  /** Nothing can be sent until someone acts: raises the alarm, and says how long to wait. */
+  /** Nothing can be sent until an administrator acts: raises the alarm, and returns the time to wait. */
   trouble(message: string): Millis;
-  /** The server took the token. */
+  /** The server accepted the token. */
   accepted(): void;
 }
 
@@ -33,7 +32,7 @@ export function createCredentials(deps: {
 
   return {
     async current() {
-      // In trouble the source is asked every time: that is how the repair is noticed.
+      // In trouble the source is read every time, to notice the repair.
       if (held === null || troubleSince !== null) held = { value: await token.read() };
       return held.value;
     },

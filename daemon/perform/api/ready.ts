@@ -7,14 +7,14 @@ import type { StatusReader } from './status.ts';
 
 export interface ReadyRequest {
   readonly actionId: string;
-  /** Neither a poll nor a wait goes on past this. */
+  /** No poll and no wait goes on past this time. */
   readonly expiresAt: EpochMs;
 }
 
 /**
- * Polls until the checkpoint can be restored from, has failed, or no time is left. A server without status counts
- * as ready at once: its 200 to the checkpoint was all that it will say. A failed checkpoint is `refused` with
- * status 200. Rejects only with the signal's reason.
+ * Polls until the checkpoint is ready or has failed, or no time is left. On a server without a status route it counts
+ * as ready at once: such a server says nothing more. A failed checkpoint is `refused` with status 200. Rejects only
+ * with the signal's reason.
  */
 export async function awaitReady(
   deps: {

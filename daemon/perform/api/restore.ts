@@ -14,9 +14,9 @@ const ROUTE = '/v2/slurm/restore/job';
 const MAX_BYTES = 65_536;
 
 /**
- * Asks for a restore once. A second request may make a second copy of the job (facts/cedana-api.md), so nothing
- * is repeated here but what a refused token kept from being looked at. Rejects only with the signal's reason: the
- * request may have been sent by then, which makes it ambiguous too.
+ * Asks for a restore once. A second request may make a second copy of the job (facts/cedana-api.md), so a request is
+ * repeated only if a refused token kept the server from acting on it. Rejects only with the signal's reason; the
+ * request may have been sent by then, so that is ambiguous too.
  */
 export async function restoreOnce(
   deps: AttemptDeps & { readonly timeoutMs: Millis },

@@ -9,11 +9,11 @@ export interface StatusRule {
     | 'retry'
     /** Read the token again. */
     | 'credentials'
-    /** Nothing there: each call has its own way with that. */
+    /** Nothing is there: each call decides what that means. */
     | 'not-found'
-    /** Asking again gives the same answer. */
+    /** A retry gives the same answer. */
     | 'final';
-  /** Whether the server may have acted on the request although it did not say so. */
+  /** Whether the server may have acted on the request in spite of this answer. */
   readonly acted: 'no' | 'maybe';
 }
 
@@ -27,7 +27,7 @@ const STATUS_RULES: Readonly<Record<number, StatusRule>> = {
   401: CREDENTIALS,
   403: CREDENTIALS,
   404: { reaction: 'not-found', acted: 'no' },
-  /** The server got tired of waiting for the request. */
+  /** The server gave up waiting for the request. */
   408: RETRY,
   425: RETRY,
   429: RETRY,
@@ -41,7 +41,9 @@ const STATUS_RULES: Readonly<Record<number, StatusRule>> = {
   507: RETRY,
 };
 
-/** The table's row, or the row of the class: 2xx accepted, redirects and other 4xx final, other 5xx a gateway's own. */
+/**
+ * The rule of a status: the table's, else by its class. 2xx: accepted; redirects, other 4xx: final; 5xx: a gateway's.
+ */
 export function statusRule(status: number): StatusRule {
   if (status >= 200 && status < 300) return { reaction: 'accepted', acted: 'no' };
   return STATUS_RULES[status] ?? (status >= 500 ? GATEWAY : FINAL);
@@ -49,13 +51,13 @@ export function statusRule(status: number): StatusRule {
 
 /** Waits between attempts. */
 export const BACKOFF = { baseMs: 500, capMs: 30_000 } as const;
-/** A server cannot put us off for longer than this. */
+/** The longest wait that a server can demand. */
 export const RETRY_AFTER_CAP_MS: Millis = 120_000;
-/** A 404 to a checkpoint often means *not registered yet*: as patient as Cedana's own client (facts/cedana-api.md). */
+/** A 404 to a checkpoint often means *not registered yet*; Cedana's own client waits as long (facts/cedana-api.md). */
 export const NOT_FOUND = { everyMs: 3_000, forMs: 40_000 } as const;
 /** Polls of a checkpoint's status. */
 export const POLL = { baseMs: 250, capMs: 5_000 } as const;
-/** Retries while the server does not take our token. */
+/** Retries while the server refuses our token. */
 export const CREDENTIALS_WAIT = { minMs: 60_000, maxMs: 600_000 } as const;
 
 /** Between two attempts at a call. */
@@ -69,8 +71,8 @@ export function pollWait(poll: number, random: () => number): Millis {
 }
 
 /**
- * As long as the trouble has lasted already, within bounds: that doubles, however many calls share the trouble.
- * A fifth either way.
+ * Waits as long as the trouble has lasted already, within bounds. That doubles each time, however many calls share the
+ * trouble. A random fifth is added or taken off.
  */
 export function credentialsWait(troubleMs: Millis, random: () => number): Millis {
   const wait = Math.min(Math.max(troubleMs, CREDENTIALS_WAIT.minMs), CREDENTIALS_WAIT.maxMs);

@@ -3,17 +3,17 @@ import type { EpochMs, Millis } from '../../vocabulary/job.ts';
 import { isRecord, parseJson } from './answer.ts';
 import { type Attempt, type AttemptDeps, attempt } from './attempt.ts';
 
-/** What the server says of one checkpoint. */
+/** The status of one checkpoint. */
 export type Reading =
   | { readonly type: 'ready' }
   | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'pending'; readonly message: string }
-  /** The server knows of no status at all: it has neither route. */
+  /** The server has neither route for a status. */
   | { readonly type: 'no-status' }
   | { readonly type: 'refused'; readonly status: number; readonly message: string }
   | { readonly type: 'unavailable'; readonly afterMs: Millis | null; readonly message: string };
 
-/** Both routes' words; any other word means that it is still under way (facts/cedana-api.md). */
+/** The words of both routes. Any other word means that it is still under way (facts/cedana-api.md). */
 const WORDS: Readonly<Record<string, 'ready' | 'failed'>> = {
   ready: 'ready',
   error: 'failed',
@@ -24,7 +24,7 @@ const WORDS: Readonly<Record<string, 'ready' | 'failed'>> = {
 
 const STATUS_MAX_BYTES = 65_536;
 const LIST_MAX_BYTES = 8 * 1_048_576;
-/** How long a server without status is taken for one. */
+/** How long a server is remembered as one without a status route. */
 const REPROBE_MS: Millis = 3_600_000;
 
 export interface StatusReader {
@@ -32,9 +32,9 @@ export interface StatusReader {
 }
 
 /**
- * Reads a checkpoint's status: `GET /v2/checkpoint/status/{id}`, and where that knows nothing of it the list
- * `GET /v2/slurm/checkpoints`. Remembers within the process which routes were seen to work: a 404 of such a route
- * is about the checkpoint and not about the server.
+ * Reads a checkpoint's status by `GET /v2/checkpoint/status/{id}`, and if that does not know it by the list
+ * `GET /v2/slurm/checkpoints`. Remembers which routes have worked in this process: a 404 of such a route means the
+ * checkpoint and not the server.
  */
 export function createStatusReader(deps: AttemptDeps): StatusReader {
   let seen = false;
@@ -76,7 +76,7 @@ function get(route: 'status' | 'list', path: string, maxBytes: number, timeoutMs
   return { route, method: 'GET', path, json: null, maxBytes, timeoutMs } as const;
 }
 
-/** A route that is not there is a 404, or a 405 where another method is. */
+/** A missing route answers 404, or 405 if the path has another method. */
 function isMissing(result: Attempt): boolean {
   return result.type === 'not-found' || (result.type === 'refused' && [405, 501].includes(result.status));
 }

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { readTokenFile, sendable, TokenError } from '../../config/token-file.ts';
 import type { Environment } from './connection/proxy.ts';
 
-/** Where the bearer token comes from. Read anew whenever the server refuses the one that it was sent. */
+/** The source of the bearer token. It is read again whenever the server refuses a token. */
 export interface TokenSource {
   /** Null where no token is configured. @throws TokenError, which never holds the token. */
   read(): Promise<string | null>;
@@ -13,8 +13,8 @@ export { TokenError };
 const CREDENTIAL = 'cedana-token';
 
 /**
- * `api.token_file`, else the systemd credential `cedana-token`, else CEDANA_AUTH_TOKEN. One that is there but
- * cannot be used is an error, and never passed over for the next.
+ * `api.token_file`, else the systemd credential `cedana-token`, else CEDANA_AUTH_TOKEN. A source that exists but cannot
+ * be used is an error; the next one is not tried then.
  */
 export function tokenSource(tokenFile: string | null, env: Environment): TokenSource {
   const credentials = env['CREDENTIALS_DIRECTORY'];

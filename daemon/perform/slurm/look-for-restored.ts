@@ -4,11 +4,11 @@ import type { EpochMs, JobId } from '../../vocabulary/job.ts';
 import { isEnding } from '../../vocabulary/slurm-states.ts';
 import type { Acting } from './acting.ts';
 
-/** What a restore that nobody answered for should have brought about. */
+/** What a restore without an answer should have produced. */
 export interface Sought {
   readonly jobId: JobId;
   readonly restarts: number;
-  /** Whose job it was and how it was called, for when Slurm has forgotten it; null if nobody knows. */
+  /** The job's owner and name, in case Slurm has forgotten it; null if unknown. */
   readonly owner: Owner | null;
   /** When the restore was sent. */
   readonly since: EpochMs;
@@ -20,26 +20,26 @@ export interface Owner {
 }
 
 export type Restored =
-  /** The job was requeued, or a later one of its owner's has its name. */
+  /** The job was requeued, or a later job has its owner and its name. */
   | {
       readonly type: 'happened';
       readonly how: 'new-job' | 'requeued';
       readonly jobId: JobId;
       readonly state: string;
     }
-  /** Nothing new is there; `state` is the source's, `ABSENT` when Slurm has forgotten it. */
+  /** No new job; `state` is the old run's, `ABSENT` if Slurm has forgotten it. */
   | { readonly type: 'not-yet'; readonly state: string }
-  /** Slurm does not say. */
+  /** Slurm does not answer. */
   | { readonly type: 'unknown'; readonly message: string };
 
 /**
- * Looks whether the restore of a run happened: is the job requeued, or is it over and there is one of the same user
- * and name that was submitted after the restore was sent? The second question asks for all of the user's jobs
- * (JOB_USER_INFO), so it is for a lost answer only.
+ * Finds out whether the restore of a run happened: either the job is requeued, or it is over and a job of the same user
+ * and name was submitted after the restore was sent. The second check lists all jobs of the user (JOB_USER_INFO), so it
+ * is for a lost answer only.
  *
- * The old run is cancelled before the new job comes (facts/cedana-api.md). Beside a run that goes on, a newer job of
- * its name is another's: users give many jobs one name, and in a drain all of them are restored at once. Beside one
- * that is over, a job that its owner submitted under the same name in that time cannot be told from a restored one.
+ * The old run is cancelled before the new job comes (facts/cedana-api.md). So while the run goes on, a newer job with
+ * its name is another job: users give many jobs one name, and a drain restores all of them at once. If the run is over,
+ * a job that its owner submitted under the same name meanwhile cannot be told from a restored one.
  */
 export async function lookForRestored(
   acting: Acting,
@@ -58,7 +58,7 @@ export async function lookForRestored(
   const listed = readUsersJobs(await exec.run(usersJobsCommand(slurm, owner.uid), signal), slurm.mark);
   if (listed.type === 'unavailable') return { type: 'unknown', message: listed.message };
   const { rows } = listed;
-  // Newer than `facts`, and from one moment with the jobs beside it.
+  // Newer than `facts`, and from the same moment as the other jobs of the list.
   const run = rows.find((row) => row.jobId === sought.jobId);
   if (facts && !run)
     return {

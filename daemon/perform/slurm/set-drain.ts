@@ -12,9 +12,9 @@ export async function queryNode(acting: Acting, node: string, signal?: AbortSign
 }
 
 /**
- * Sets the node's drain with this reason, or takes it off (null), whoever set it: the caller has looked. `undrain`
- * takes off the drain alone, where `resume` would also bring back a node that is DOWN. slurmctld refuses both for a
- * node in some states; that may pass with the state, and counts as not taken.
+ * Sets the node's drain with this reason, or removes it (null), whoever set it: the caller has checked. `undrain`
+ * removes only the drain, while `resume` would also bring back a node that is DOWN. slurmctld refuses both in some
+ * states of a node; the state may pass, so such a refusal is `unavailable`.
  */
 export async function setDrain(
   acting: Acting,
@@ -25,7 +25,7 @@ export async function setDrain(
   const state = reason === null ? ['state=undrain'] : ['state=drain', `reason=${reason}`];
   const result = await acting.exec.run(
     {
-      // Not behind the guards of all the jobs.
+      // A kind of its own, so that it does not wait behind the guards of all jobs.
       kind: 'scontrol-drain',
       file: acting.slurm.path('scontrol'),
       args: ['update', `nodename=${node}`, ...state],

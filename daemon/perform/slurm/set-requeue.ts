@@ -4,8 +4,8 @@ import { type Acting, actOutcome } from './acting.ts';
 import { lookForRun, type Run } from './this-run.ts';
 
 /**
- * Says whether Slurm itself may requeue this run (`scontrol update requeue=0|1`). `stale` once the run is over:
- * the setting belongs to the job, and a later run must not inherit it. May be repeated.
+ * Sets whether Slurm itself may requeue this run (`scontrol update requeue=0|1`). `stale` once the run is over: the
+ * setting belongs to the job, and a later run must not inherit it. Idempotent.
  */
 export async function setRequeue(
   acting: Acting,

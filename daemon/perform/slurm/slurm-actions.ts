@@ -7,7 +7,7 @@ import { lookForRestored, type Owner } from './look-for-restored.ts';
 import { queryNode, setDrain } from './set-drain.ts';
 import { setRequeue } from './set-requeue.ts';
 
-/** The performer's port to Slurm. `ownerOf` is what the daemon itself remembers of a job. */
+/** The performers' port to Slurm. `ownerOf`: a job's owner and name as the daemon remembers them. */
 export function slurmActions(acting: Acting, ownerOf: (jobId: JobId) => Owner | null): SlurmActions {
   return {
     queryJob: (jobId, signal, withinMs) =>

@@ -2,19 +2,19 @@ import type { QueryJob } from '../../slurm/query-job.ts';
 import type { JobFacts, JobId } from '../../vocabulary/job.ts';
 import type { Outcome } from '../../vocabulary/outcome.ts';
 
-/** What the commands that act on Slurm work with. */
+/** One run of a job. */
 export interface Run {
   readonly jobId: JobId;
   readonly restarts: number;
 }
 
-/** The very run, with the name that scancel and scontrol act on; or why there is nothing to act on. */
+/** The run with its name for scancel and scontrol, or why there is nothing to act on. */
 export type ThisRun =
   | { readonly type: 'this'; readonly facts: JobFacts; readonly target: string }
   | { readonly type: 'absent' }
   | Extract<Outcome, { type: 'stale' | 'unavailable' }>;
 
-/** Looks whether `run` is what Slurm has under this job id now. Job ids come back: the restart count decides. */
+/** Checks that Slurm has `run` under this job id now. Job ids are reused, so the restart count decides. */
 export async function lookForRun(look: QueryJob, run: Run, signal?: AbortSignal): Promise<ThisRun> {
   const seen = await look(run.jobId, signal);
   if (seen.type === 'unavailable') return { type: 'unavailable', message: seen.message };

@@ -1,10 +1,10 @@
 /** A source that runs until it is disposed of, or its signal is aborted. */
 export interface Background extends AsyncDisposable {
-  /** Resolves when the source has come to rest; rejects only for a bug. */
+  /** Resolves when the source has ended; rejects only for a bug. */
   readonly done: Promise<void>;
 }
 
-/** `body` runs at once; it ends by rejecting with the reason of the signal that it was given. */
+/** Starts `body` at once. It ends by rejecting with the reason of its signal. */
 export function inBackground(signal: AbortSignal, body: (signal: AbortSignal) => Promise<void>): Background {
   const own = new AbortController();
   const either = AbortSignal.any([signal, own.signal]);

@@ -1,14 +1,14 @@
 import type { Millis } from '../../vocabulary/job.ts';
 
-/** `first` after no failure, doubled with each one (counted from 0) up to `longest`. */
+/** `first` for 0 failures, doubled with each failure up to `longest`. */
 export function doubled(failures: number, first: Millis, longest: Millis): Millis {
   return Math.min(longest, first * 2 ** Math.min(failures, 30));
 }
 
 /**
- * How long to wait after `failures` (counted from 0): between a half and the whole of what doubles from `first` to
- * `longest`. `place` in `[0, 1)` says where: by chance, or by the node's name, so that a cluster of daemons that lost
- * the same server does not come back to it in one moment.
+ * The wait after `failures` (from 0): between a half and the whole of a time that doubles from `first` to `longest`.
+ * `place` in `[0, 1)` chooses where, at random or by the node's name. So daemons that lost the same server do not all
+ * come back to it in one moment.
  */
 export function backoff(
   failures: number,

@@ -1,6 +1,5 @@
 /**
- * What becomes of a log line's fields before they are printed: a plain tree of bounded size in which nothing is
- * secret. It never throws, whatever was thrown in.
+ * Prepares a log line's fields: a plain tree of bounded size without secrets. Never throws, whatever the fields are.
  */
 export function printableFields(fields: object): Record<string, unknown> {
   try {
@@ -50,7 +49,7 @@ function entriesOf(value: object, depth: number): Record<string, unknown> {
   return shown;
 }
 
-/** An error's own words and those of its causes; fields that libraries hang on errors are left out, but `code`. */
+/** The messages of an error and of its causes, and `code`. Other fields that libraries add are left out. */
 function errorOf(error: Error, depth: number): Record<string, unknown> {
   const shown: Record<string, unknown> = { type: error.name, message: printableText(error.message) };
   if ('code' in error) shown['code'] = printable(error.code, depth + 1);

@@ -8,16 +8,16 @@ export interface LogSink {
   write(line: string): void;
 }
 
-/** How long a full pipe may hold the daemon up, for one line. */
+/** How long a full pipe may block the daemon, for one line. */
 const LONGEST_WAIT: Millis = 100;
 const PAUSE: Millis = 5;
 
 /**
- * Writes whole lines, synchronously: what was logged before a crash is out. A reader that is gone (EPIPE), full
- * (EAGAIN, after a tenth of a second) or out of space costs lines, never the daemon; the next line that gets
- * through follows one that counts them.
+ * Writes whole lines, synchronously, so that a crash loses none of them. If the reader is gone (EPIPE), full (EAGAIN,
+ * after a tenth of a second) or out of space, lines are lost, but the daemon goes on. Before the next line that is
+ * written, one line says how many were lost.
  *
- * State: `lost` counts lines since the last that got through, `torn` says that part of one is out and its end is not.
+ * State: `lost` counts lines since the last written one; `torn`: a part of a line was written, and its end was not.
  */
 export function logSink(fd: number, lostLine: (lost: number) => string, write?: WriteSome): LogSink {
   const some = write ?? ((bytes: Uint8Array) => writeSync(fd, bytes));

@@ -13,8 +13,8 @@ const COLOURS: Readonly<Record<string, string>> = {
 };
 
 /**
- * A JSON line as a person reads it: `2026-11-23 19:30:01 WARN  sentence  job=42 reason="node is gone"`. One line,
- * always: whatever could end it or steer the terminal is escaped. An error's stack is left to the journal.
+ * Formats a JSON line for people: `2026-11-23 19:30:01 WARN  sentence  job=42 reason="node is gone"`. Always one line:
+ * characters that end it or control the terminal are escaped. An error's stack is only in the JSON formats.
  */
 export function textLine(json: string, colour: boolean): string {
   const { level, time, msg, ...fields } = JSON.parse(json) as Line;

@@ -8,7 +8,7 @@ import { escaped, textLine } from './log-text.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
-/** `journal`: JSON behind `<N>`, systemd's way to say a line's priority; `text`: for a terminal; `json`: for the rest. */
+/** `journal`: JSON after `<N>`, systemd's prefix for a line's priority; `text`: for a terminal; `json`: otherwise. */
 export type LogFormat = 'journal' | 'text' | 'json';
 
 export interface SystemLog extends Log {
@@ -21,7 +21,7 @@ export interface SystemLogOptions {
   readonly level?: LogLevel;
   /** Standard error by default: standard output is for what a command answers. */
   readonly fd?: number;
-  /** By default what `logFormat` finds. */
+  /** Default: what `logFormat` finds. */
   readonly format?: LogFormat;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly write?: WriteSome;
@@ -48,7 +48,7 @@ export function systemLog(options: SystemLogOptions = {}): SystemLog {
   const colour = format === 'text' && !env['NO_COLOR'];
   const shape = (json: string, level: string) => {
     if (format === 'text') return textLine(json, colour);
-    // JSON escapes C0 only; the rest could steer the terminal of whoever reads the journal.
+    // JSON escapes C0 only; other control characters could control the reader's terminal.
     const line = `${escaped(json.trimEnd())}\n`;
     return format === 'journal' ? `<${PRIORITY[level] ?? 6}>${line}` : line;
   };
@@ -95,14 +95,14 @@ export function systemLog(options: SystemLogOptions = {}): SystemLog {
   };
 }
 
-/** How the descriptor is best written to: `$JOURNAL_STREAM` holds the device and inode of the journal's socket. */
+/** The format that suits the descriptor. `$JOURNAL_STREAM` has the device and inode of the journal's socket. */
 export function logFormat(fd: number, env: Readonly<Record<string, string | undefined>>): LogFormat {
   try {
     const { dev, ino } = fstatSync(fd, { bigint: true });
     if (env['JOURNAL_STREAM'] === `${dev}:${ino}`) return 'journal';
     return isatty(fd) ? 'text' : 'json';
   } catch {
-    // The descriptor is closed: whatever is written is lost.
+    // The descriptor is closed: all output is lost.
     return 'json';
   }
 }

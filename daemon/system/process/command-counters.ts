@@ -3,12 +3,12 @@ import type { CommandResult } from '../ports.ts';
 
 export type FailureWhy = Extract<CommandResult, { ok: false }>['why'];
 
-/** What became of the commands of one kind, since the start of the process. */
+/** Counts the results of the commands of one kind, since the start of the process. */
 export interface CommandCounter {
-  /** Commands that came to an end, failures included. */
+  /** Commands that ended, failures included. */
   runs: number;
   failures: Partial<Record<FailureWhy, number>>;
-  /** Wall time from start to end, waiting in the queue not included. */
+  /** Wall time from start to end, without the wait in the queue. */
   totalMs: Millis;
 }
 

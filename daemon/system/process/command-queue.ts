@@ -1,6 +1,6 @@
 /**
- * One lane per kind: at most one task of a kind runs, the others wait in the order in which they came.
- * A lane that nobody uses costs nothing.
+ * One queue per kind: at most one task of a kind runs, the others wait in the order in which they came. An unused kind
+ * costs nothing.
  */
 export class CommandQueue {
   readonly #lanes = new Map<string, Waiter[]>();
@@ -11,8 +11,7 @@ export class CommandQueue {
   }
 
   /**
-   * Waits for the lane. Resolves to `full` or `aborted` without having it; after `go` the caller must call
-   * `leave` exactly once.
+   * Waits for its turn. After `go` the caller must call `leave` exactly once; `full` and `aborted` give no turn.
    */
   enter(kind: string, signal: AbortSignal | undefined): Promise<'go' | 'full' | 'aborted'> {
     if (signal?.aborted) return Promise.resolve('aborted');

@@ -5,9 +5,9 @@ import { CommandQueue } from './command-queue.ts';
 import { runChild } from './run-child.ts';
 
 export interface SystemExecOptions {
-  /** `SLURM_CONF` for every command; left out, Slurm's own default holds. */
+  /** `SLURM_CONF` for every command; default: Slurm's own. */
   readonly slurmConf?: string;
-  /** Commands of one kind that may wait behind the one in flight; further ones fail at once. */
+  /** How many commands of one kind may wait; further ones fail at once. */
   readonly longestQueue?: number;
   /** From SIGTERM to SIGKILL. */
   readonly killAfterMs?: Millis;
@@ -21,9 +21,9 @@ export interface SystemExec extends Exec {
 const MEBIBYTE = 1024 * 1024;
 
 /**
- * Runs real commands, in an environment of its own: nothing of the daemon's (its token, `SQUEUE_*`, `SINFO_*`,
- * `SLURM_CLUSTERS`) reaches them, and Slurm prints times as epoch seconds.
- * A command gets no input, is bounded in time and output, and takes its whole process group with it when killed.
+ * Runs real commands in a clean environment: nothing of the daemon's (its token, `SQUEUE_*`, `SINFO_*`,
+ * `SLURM_CLUSTERS`) reaches them, and Slurm prints times as epoch seconds. Time and output of a command are bounded,
+ * and its whole process group is killed with it.
  */
 export function systemExec(options: SystemExecOptions = {}): SystemExec {
   const queue = new CommandQueue(options.longestQueue ?? 64);

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import type { Millis } from '../../vocabulary/job.ts';
 import { groupOf } from './process-group.ts';
 
-/** A program that is kept running for the lines that it prints. */
+/** A program that runs for the lines that it prints. */
 export interface FollowedProgram {
   /** Absolute path. */
   readonly file: string;
@@ -11,14 +11,14 @@ export interface FollowedProgram {
 
 /** From SIGTERM to SIGKILL. */
 const KILL_AFTER_MS: Millis = 1_000;
-/** What comes without a line's end is let go. */
+/** A longer line is dropped. */
 const LONGEST_LINE = 8_192;
 const STDERR_CHARACTERS = 500;
 
 /**
- * Runs a program until it ends or the signal aborts, and hands over each line of its standard output as it comes.
- * Its environment is a clean one, and it leads a process group of its own, which goes with it.
- * Resolves, never rejects, with how it ended, in words.
+ * Runs a program until it ends or the signal aborts, and passes on each line of its standard output as it comes. The
+ * program has a clean environment and a process group of its own, which ends with it. Never rejects: resolves with how
+ * the program ended, in words.
  */
 export async function followLines(
   { file, args }: FollowedProgram,
@@ -46,7 +46,7 @@ export async function followLines(
   });
 
   const group = groupOf(child.pid);
-  // What it started must not hold its pipes open after it.
+  // Programs that it started must not keep its pipes open.
   child.on('exit', () => group.kill('SIGKILL'));
   let killing: NodeJS.Timeout | undefined;
   const onAbort = () => {
@@ -62,7 +62,7 @@ export async function followLines(
   }
 }
 
-/** Cuts text that comes in pieces into lines. */
+/** Splits chunks of text into lines. */
 function splitter(onLine: (line: string) => void): (text: string) => void {
   let rest = '';
   return (text) => {

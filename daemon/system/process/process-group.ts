@@ -1,4 +1,4 @@
-/** The processes of a child that was started `detached`, and of whatever it started itself. */
+/** The process group of a child that was started `detached`. */
 export function groupOf(pid: number | undefined): { kill(signal: NodeJS.Signals): void } {
   return {
     kill(signal) {
@@ -6,7 +6,7 @@ export function groupOf(pid: number | undefined): { kill(signal: NodeJS.Signals)
       try {
         process.kill(-pid, signal);
       } catch {
-        // Nobody is left in the group.
+        // The group is empty.
       }
     },
   };

@@ -8,7 +8,7 @@ import { groupOf } from './process-group.ts';
 export interface ChildSpec {
   readonly file: string;
   readonly args: readonly string[];
-  /** All of the environment. */
+  /** The whole environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly timeoutMs: Millis;
   readonly killAfterMs: Millis;
@@ -23,23 +23,23 @@ export interface ChildSpec {
 
 type Ending = 'timeout' | 'aborted';
 
-/** How long a killed child's pipes are waited for: one that hangs in the kernel never dies. */
+/** How long to wait for a killed child's pipes: a child that hangs in the kernel never dies. */
 const GIVE_UP_MS: Millis = 1_000;
-/** How long a child that has ended may leave its pipes to others of its group. */
+/** How long others of the group may keep the pipes of a child that has ended. */
 const LINGER_MS: Millis = 500;
 const STDERR_CHARACTERS = 2_000;
 const CANNOT_START = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'ENOEXEC', 'ELOOP', 'EISDIR']);
 
 /**
- * Runs one child to its end, whatever that is. The child leads a process group of its own, so that what it
- * started dies with it, and a program that ignores SIGTERM gets SIGKILL.
+ * Runs one child to its end. The child leads a process group of its own, so that programs it started die with it. A
+ * program that ignores SIGTERM gets SIGKILL.
  */
 export async function runChild(spec: ChildSpec): Promise<CommandResult> {
   if (!isAbsolute(spec.file)) return failure('missing', null, `${spec.file} is not an absolute path`);
   // execa throws for these.
   if (spec.args.some((arg) => arg.includes('\0')))
     return failure('aborted', null, 'an argument holds a NUL byte');
-  // execa is 20 MB of resident memory: a process that runs no command does without.
+  // execa takes 20 MB of resident memory, so only a process that runs commands loads it.
   const { execa } = await import('execa');
   const options = {
     cwd: '/',
@@ -72,7 +72,7 @@ export async function runChild(spec: ChildSpec): Promise<CommandResult> {
       });
     });
   };
-  // Also where execa ended it because of its output: it waits for whoever still holds the other pipe.
+  // Also if execa ended it because of its output: it still waits for processes that hold the other pipe.
   child.nodeChildProcess.once('exit', () => after(LINGER_MS, () => group.kill('SIGKILL')));
   const onAbort = () => end('aborted');
   after(spec.timeoutMs, () => end('timeout'));
@@ -88,7 +88,7 @@ export async function runChild(spec: ChildSpec): Promise<CommandResult> {
   }
 }
 
-/** execa's types know the descriptors up to 9 alone; it takes any. */
+/** execa accepts any descriptor, but its types only those up to 9. */
 function inputOf({ stdin }: ChildSpec): { stdin?: 0; input?: Uint8Array } {
   if (typeof stdin === 'number') return { stdin: stdin as 0 };
   return stdin === undefined ? {} : { stdin: 'pipe' as unknown as 0, input: stdin };
@@ -98,7 +98,7 @@ function outputOf({ output }: ChildSpec): { stdout?: 1; stderr?: 1 } {
   return output === undefined ? {} : { stdout: output as 1, stderr: output as 1 };
 }
 
-/** What is of use here in execa's result. */
+/** The part of execa's result that is used here. */
 interface Ended {
   readonly failed: boolean;
   readonly isMaxBuffer: boolean;
@@ -109,7 +109,7 @@ interface Ended {
   readonly stderr?: Uint8Array | undefined;
 }
 
-/** Lets go of a child that SIGKILL did not end: its pipes must not keep this process waiting or alive. */
+/** Abandons a child that SIGKILL did not end: its pipes must not keep this process waiting or alive. */
 function abandon(child: Pick<ChildProcess, 'stdout' | 'stderr' | 'unref'>): void {
   child.stdout?.destroy();
   child.stderr?.destroy();
