@@ -114,5 +114,5 @@ function report(
   message: string,
 ) {
   if (attempt % 10 !== 0) return;
-  ports.log.warn({ effect: id, node, attempt: attempt + 1 }, `${kind} is tried again: ${message}`);
+  ports.log.warn({ effect: id, node, attempt: attempt + 1 }, `${kind} failed: ${message}; retrying`);
 }

@@ -52,7 +52,7 @@ export function createOutbox(ports: OutboxPorts): Outbox {
     } catch (error) {
       if (ports.signal.aborted) return null;
       const job = isNodeEffect(effect) ? {} : { job_id: effect.jobId };
-      ports.log.error({ err: error, effect: effect.id, ...job }, 'performing an effect threw');
+      ports.log.error({ err: error, effect: effect.id, ...job }, 'an effect failed by a defect of ckptd');
       return { type: 'unavailable', message: error instanceof Error ? error.message : String(error) };
     }
   }

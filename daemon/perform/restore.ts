@@ -88,8 +88,5 @@ function report(ports: PerformPorts, effect: Restore, attempt: number, message: 
     effect: effect.id,
     attempt: attempt + 1,
   };
-  ports.log.warn(
-    fields,
-    `restore of job ${effect.jobId} not answered yet: ${message}; it is kept and tried again`,
-  );
+  ports.log.warn(fields, `the restore of job ${effect.jobId} is not accepted yet: ${message}; retrying`);
 }

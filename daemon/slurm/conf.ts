@@ -83,7 +83,7 @@ export async function loadConf(load: LoadConf): Promise<SlurmConf> {
     if (read.type === 'conf') return read.conf;
     load.signal.throwIfAborted();
     if (failures === 0) {
-      load.log.warn({ problem: read.message }, "Slurm's configuration cannot be asked for: trying again");
+      load.log.warn({ problem: read.message }, "Slurm's configuration cannot be read: retrying");
     }
     const pause = backoff(failures, placeOf(node));
     if (urgent.aborted) await clock.sleep(pause, signal);

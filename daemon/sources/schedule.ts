@@ -67,13 +67,16 @@ function cronLine(line: string, fire: () => void, log: Log): CronLine {
   );
   task.on('execution:missed', ({ date }) => {
     expected = next();
-    log.warn({ schedule: line, slot: date.toISOString() }, 'a heartbeat slot was slept through');
+    log.warn(
+      { schedule: line, slot: date.toISOString() },
+      'a heartbeat slot was missed: the daemon was asleep or too busy',
+    );
   });
   expected = next();
   return {
     rearmIfSetBack() {
       if (next() >= expected) return;
-      log.warn({ schedule: line }, 'the clock was set back: the schedule starts anew');
+      log.warn({ schedule: line }, 'the clock was set back: the schedule is restarted');
       void task.stop();
       void task.start();
       expected = next();

@@ -115,7 +115,11 @@ export async function feedWatchdog(watchdog: Watchdog, signal: AbortSignal): Pro
   const every: Millis = Math.max(1, Math.floor(watchdog.usec / 3_000));
   while (!signal.aborted) {
     if (watchdog.turned()) await watchdog.notify.alive();
-    else watchdog.log.warn({ every_ms: every }, 'the loop stood still since the last ping of the watchdog');
+    else
+      watchdog.log.warn(
+        { every_ms: every },
+        'the loop has handled no event since the last ping of the watchdog',
+      );
     await watchdog.clock.sleep(every, signal).catch((error: unknown) => {
       if (!signal.aborted) throw error;
     });

@@ -115,7 +115,7 @@ describe('the watchdog', () => {
     await feedWatchdog({ notify, clock, log: deps.log, usec: 120_000_000, turned }, stop.signal);
     expect(slept).toEqual([40_000, 40_000, 40_000, 40_000]);
     expect(ran).toHaveLength(3);
-    expect(logged).toEqual(['warn: the loop stood still since the last ping of the watchdog']);
+    expect(logged).toEqual(['warn: the loop has handled no event since the last ping of the watchdog']);
   });
 });
 

@@ -102,6 +102,6 @@ export function takeBack(draft: Draft): void {
     const leaving = leavingNode(draft, job);
     if (leaving !== null && (!leaving.dryRun || plan.step === 'rehearsed')) continue;
     if (plan.step === 'restore') draft.recalls.push(planEffectId('restore', job, plan));
-    else dropPlan(draft, job.jobId, `node ${plan.node} need not be left any more`);
+    else dropPlan(draft, job.jobId, `the run need not leave node ${plan.node} any more`);
   }
 }

@@ -43,7 +43,7 @@ export function makePlan(draft: Draft, job: JobRecord, why: Why): void {
   const plan = newPlan(draft.at, why);
   draft.change(job.jobId, { plan, heartbeat: { ...job.heartbeat, waiting: false } });
   const whence = plan.node === null ? 'by hand' : `node ${plan.node} goes away`;
-  draft.note('info', 'plan-made', job, `the run is to be brought to another node: ${whence}`, {
+  draft.note('info', 'plan-made', job, `the run will be moved to another node: ${whence}`, {
     node: plan.node,
     reason: plan.reason,
     ...(plan.deadline === null ? {} : { deadline: iso(plan.deadline) }),

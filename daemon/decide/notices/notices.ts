@@ -23,7 +23,7 @@ export function noticesSeen(draft: Draft, { source, standing }: NoticesEvent): v
 export function forgetUnheard(draft: Draft): void {
   for (const { notice } of draft.notices.values()) {
     if (notice.source !== SOCKET && !isHeard(draft, notice.source))
-      withdraw(draft, notice, 'listened to no more');
+      withdraw(draft, notice, 'its source is not configured any more');
   }
 }
 

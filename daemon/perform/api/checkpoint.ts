@@ -67,10 +67,10 @@ export async function checkpoint(
     }
     const fields = { jobId: request.jobId, tries: tries + 1, wait_ms: wait, problem: outcome.message };
     if (now + wait >= request.expiresAt) {
-      log.debug(fields, 'gave up asking for a checkpoint: its time is over');
+      log.debug(fields, 'gave up on a checkpoint: its time is over');
       return { done: outcome };
     }
-    log[tries === 0 ? 'info' : 'debug'](fields, 'a checkpoint was not accepted, asking again');
+    log[tries === 0 ? 'info' : 'debug'](fields, 'a checkpoint was not accepted: retrying');
     return { againAfter: wait, last: outcome };
   });
 }

@@ -40,7 +40,7 @@ export class SourceHealth {
     if (this.#since !== null) {
       this.#log.info(
         { source: this.#source, failures: this.#inRow, away_ms: this.#clock.now() - this.#since },
-        `notices from ${this.#source} can be asked for again`,
+        `notices from ${this.#source} can be read again`,
       );
     }
     this.#inRow = 0;
@@ -57,7 +57,7 @@ export class SourceHealth {
     this.#saidAt = now;
     this.#log.warn(
       { source: this.#source, problem, failures: this.#inRow, since: new Date(this.#since).toISOString() },
-      `notices from ${this.#source} cannot be asked for: its last word holds, and it is tried again`,
+      `notices from ${this.#source} cannot be read: the last ones stay active, retrying`,
     );
   }
 

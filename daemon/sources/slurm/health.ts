@@ -35,7 +35,7 @@ export class Health {
       this.#since = this.#clock.now();
       this.#log.warn(
         { problem: message },
-        `Slurm no longer answers about ${this.#what}: its last word holds`,
+        `Slurm no longer answers about ${this.#what}: the last known state is used`,
       );
     }
     this.#inRow += 1;

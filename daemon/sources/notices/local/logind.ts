@@ -89,7 +89,7 @@ class Watch {
       }
       if (looks === LOOKS_AT_START - 1) {
         const fields = { source: NAME, problem: state };
-        log.debug(fields, 'no systemd-logind that could tell of a shutdown of this host');
+        log.debug(fields, 'no systemd-logind here to announce a shutdown of this host');
         return { done: false };
       }
       return { againAfter: doubled(looks, 1_000, 60_000) };
@@ -129,7 +129,7 @@ class Watch {
     signal.throwIfAborted();
     // During a shutdown the child may end, and logind grants no other inhibitor.
     if (this.#notice === null) health.failed(problem);
-    else log.debug({ problem }, 'the shutdown is not held back any more');
+    else log.debug({ problem }, 'the shutdown is not delayed any more');
     return listened;
   }
 

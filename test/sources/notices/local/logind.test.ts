@@ -112,7 +112,7 @@ test('the shutdown waits until that very notice is approved, and the notice stan
   w.source.approve?.(notice.id);
   await until(async () => !(await logind.held()), { what: 'the inhibitor to be let go' });
   expect(standing(w)).toEqual([notice]);
-  expect(said(w, 'cannot be asked for')).toEqual([]);
+  expect(said(w, 'cannot be read')).toEqual([]);
 
   await logind.state(false);
   await until(() => standing(w)?.length === 0, { what: 'the withdrawal' });
@@ -152,11 +152,11 @@ test('a child that dies is replaced, and what was announced meanwhile is seen', 
   await logind.state(true);
   process.kill(pid!, 'SIGKILL');
   await announced(w);
-  expect(said(w, 'cannot be asked for')).toHaveLength(1);
-  expect(JSON.stringify(said(w, 'cannot be asked for'))).toContain('SIGKILL');
+  expect(said(w, 'cannot be read')).toHaveLength(1);
+  expect(JSON.stringify(said(w, 'cannot be read'))).toContain('SIGKILL');
   await logind.prepare(false);
   await until(() => standing(w)?.length === 0, { what: 'the withdrawal' });
-  await until(() => said(w, 'can be asked for again').length === 1, { what: 'the line that it is back' });
+  await until(() => said(w, 'can be read again').length === 1, { what: 'the line that it is back' });
 });
 
 test('logind that falls silent after its signal is believed all the same', async () => {
@@ -213,7 +213,7 @@ test('a monitor that sees nothing is replaced, with longer and longer pauses', a
     clock.advance(pause);
   }
   expect(pauses).toEqual([500, 1_000, 2_000]);
-  expect(said(w, 'cannot be asked for')).toHaveLength(1);
+  expect(said(w, 'cannot be read')).toHaveLength(1);
   expect(JSON.stringify(w.log.lines)).toContain('does not see what goes over the bus');
 });
 
