@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..');
 
-const HELPER = ['ckptd-criu', 'ckptd-sockets.so'] as const;
+const HELPER = ['ckptd-criu'] as const;
 
 export interface Native {
   /** Files that were built, in the folder that was given. */
@@ -14,7 +14,7 @@ export interface Native {
 }
 
 /**
- * Builds `ckptd-criu` with its library and `ckptd_spank.so` into `out`, as far as this machine can: a C compiler, make, and for the
+ * Builds `ckptd-criu` and `ckptd_spank.so` into `out`, as far as this machine can: a C compiler, make, and for the
  * plugin the headers of the cluster's very Slurm below `slurmInclude`. ckptd itself needs neither of them.
  * Throws where the compiler does not like what it is given.
  */

@@ -2,22 +2,22 @@
 #define CKPTD_ARGUMENTS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
-#include "guard.h"
+#include "owner.h"
 
-/* What both roles take: who owns the job, and how CRIU is called. */
+/* What the roles take: who owns the job, and how CRIU is called. */
 struct arguments {
-	uid_t uid;
-	gid_t gid;
+	struct owner owner;
+	bool as_owner;       /* --capabilities was given: CRIU runs with the owner's rights */
 	pid_t inside;        /* 0: not given */
+	pid_t root;          /* of the job, in its own pid namespace; 0: not given */
+	unsigned int files;  /* 0: not given */
 	int fd;              /* -1: not given */
-	const char *pidfile; /* NULL: not given */
+	const char *images;  /* NULL: not given */
 	const char *log;     /* NULL: not given */
-	const char *sockets; /* sockets.h; NULL: not given */
-	char *guards[GUARD_MAX];
-	int guard_count;
-	char **criu;         /* ends with NULL, holds at least the program */
+	char **criu;         /* ends with NULL, holds at least the program; NULL: not given */
 };
 
 /* Reads a number without sign or space, at most `max`. */

@@ -1,7 +1,7 @@
 #include "criu-child.h"
 
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,28 +11,12 @@
 
 #include "breakpoints.h"
 #include "owner-ids.h"
-#include "sockets.h"
 
-/* The library lies beside this program, and takes the owner's ids by itself. -1 with errno. */
-static int load_sockets(const struct arguments *arguments)
+/* Root's path to the folder leads past folders that are root's alone: CRIU gets the folder itself. */
+static bool hand_over_images(const struct arguments *arguments)
 {
-	char path[PATH_MAX];
-	ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
-	if (length < 0)
-		return -1;
-	if ((size_t)length >= sizeof(path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	path[length] = '\0';
-	char *name = strrchr(path, '/') + 1;
-	size_t room = sizeof(path) - (size_t)(name - path);
-	/* The loader takes a blank and a colon for the end of a path. */
-	if (snprintf(name, room, "%s", SOCKETS_LIBRARY) >= (int)room || strpbrk(path, " :")) {
-		errno = EINVAL;
-		return -1;
-	}
-	return setenv("LD_PRELOAD", path, 1) != 0 || setenv(SOCKETS_OWNER, arguments->sockets, 1) != 0 ? -1 : 0;
+	int folder = open(arguments->images, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return folder >= 0 && dup2(folder, CRIU_IMAGES_FD) == CRIU_IMAGES_FD;
 }
 
 __attribute__((noreturn)) static void become_criu(const struct arguments *arguments)
@@ -42,31 +26,15 @@ __attribute__((noreturn)) static void become_criu(const struct arguments *argume
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (!breakpoints_work())
 		setenv(CRIU_FAULT, CRIU_NO_BREAKPOINTS, 1);
-	if (arguments->sockets && load_sockets(arguments) != 0)
-		fprintf(stderr, "Error (ckptd-criu): cannot load %s: %s\n", SOCKETS_LIBRARY, strerror(errno));
-	else if (!arguments->sockets && owner_ids_take(arguments->uid, arguments->gid) != 0)
+	if (arguments->as_owner && !hand_over_images(arguments))
+		fprintf(stderr, "Error (ckptd-criu): cannot open %s: %s\n", arguments->images, strerror(errno));
+	else if (arguments->as_owner && owner_become(&arguments->owner) != 0)
+		fprintf(stderr, "Error (ckptd-criu): cannot take the rights of the job's owner: %s\n", strerror(errno));
+	else if (!arguments->as_owner && owner_ids_take(arguments->owner.uid, arguments->owner.gid) != 0)
 		fprintf(stderr, "Error (ckptd-criu): cannot take the ids of the owner: %s\n", strerror(errno));
 	else if (execv(arguments->criu[0], arguments->criu) != 0)
 		fprintf(stderr, "Error (ckptd-criu): cannot run %s: %s\n", arguments->criu[0], strerror(errno));
 	_exit(127);
-}
-
-bool criu_sockets_loaded(const struct arguments *arguments)
-{
-	int status = 0;
-	bool ran;
-
-	if (!arguments->sockets)
-		return true;
-	/* Where the library is not loaded, the program does run. */
-	char version[] = "--version";
-	char *command[] = {arguments->criu[0], version, NULL};
-	struct arguments probe = *arguments;
-	probe.criu = command;
-	setenv(SOCKETS_PROBE, "1", 1);
-	ran = criu_run(&probe, &status) == 0;
-	unsetenv(SOCKETS_PROBE);
-	return ran && WIFEXITED(status) && WEXITSTATUS(status) == SOCKETS_LOADED;
 }
 
 int criu_run(const struct arguments *arguments, int *status)

@@ -5,15 +5,16 @@
 #include <sysexits.h>
 
 #include "action.h"
-#include "identify.h"
 #include "init.h"
+#include "may-restore.h"
 #include "run.h"
 
 static const char usage[] =
-	"usage: ckptd-criu run --uid U --gid G [--inside PID] -- CRIU ARGUMENT…\n"
-	"       ckptd-criu init [--fd N] --uid U --gid G --pidfile F --log F [--guard DIR]… [--sockets 'UID GID GROUP…'] -- CRIU ARGUMENT…\n"
-	"       ckptd-criu identify --uid U --gid G [--group G]… [--inside PID]\n"
-	"       ckptd-criu, as CRIU's --action-script below one of these\n";
+	"usage: ckptd-criu run --uid U --gid G [--groups 'G…' --capabilities C,…] [--images DIR] [--inside PID] -- CRIU ARGUMENT…\n"
+	"       ckptd-criu init [--fd N] --uid U --gid G --groups 'G…' --capabilities C,… --images DIR --root PID [--files N]\n"
+	"                       --log F -- CRIU OPTION…\n"
+	"       ckptd-criu may-restore --uid U --gid G [--groups 'G…'] [--inside PID]\n"
+	"       ckptd-criu, as CRIU's --action-script below the first of these\n";
 
 int main(int argc, char **argv)
 {
@@ -25,8 +26,8 @@ int main(int argc, char **argv)
 		return run_main(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "init") == 0)
 		return init_main(argc - 1, argv + 1);
-	if (argc > 1 && strcmp(argv[1], "identify") == 0)
-		return identify_main(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "may-restore") == 0)
+		return may_restore_main(argc - 1, argv + 1);
 	fputs(usage, stderr);
 	return EX_USAGE;
 }

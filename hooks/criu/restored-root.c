@@ -10,24 +10,23 @@
 #include <string.h>
 #include <unistd.h>
 
-pid_t restored_root(const char *pidfile)
+/* A line of /proc/PID/status as a hexadecimal number. */
+static unsigned long long bits_of(const char *text, const char *name)
 {
-	int pid = 0;
-	int fd = open(pidfile, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	if (!file)
-		return 0;
-	if (fscanf(file, "%d", &pid) != 1 || pid <= 1)
-		pid = 0;
-	fclose(file);
-	return pid;
+	const char *line = strstr(text, name);
+	return line ? strtoull(line + strlen(name), NULL, 16) : 0;
 }
 
-/* The state comes after the name, which may hold anything, brackets too. */
+/*
+ * CRIU stops a process by a signal that may wait for it still, until it first runs. The name comes first in the file, and
+ * what it holds is escaped.
+ */
 static bool is_stopped(pid_t pid)
 {
-	char path[64], text[512];
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	const unsigned long long stop = 1ULL << (SIGSTOP - 1);
+	char path[64], text[4096];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
@@ -36,8 +35,7 @@ static bool is_stopped(pid_t pid)
 	if (length <= 0)
 		return false;
 	text[length] = '\0';
-	const char *end = strrchr(text, ')');
-	return end && end[1] == ' ' && end[2] == 'T';
+	return strstr(text, "\nState:\tT") || ((bits_of(text, "\nSigPnd:") | bits_of(text, "\nShdPnd:")) & stop);
 }
 
 void restored_continue(pid_t root)

@@ -3,9 +3,6 @@
 
 #include <sys/types.h>
 
-/* The pid that CRIU wrote to its --pidfile; 0 if there is none. */
-pid_t restored_root(const char *pidfile);
-
 /*
  * Lets a job go on that was stopped as a whole when it was dumped: if its root is stopped, every process of this
  * namespace that is gets a SIGCONT. What a running job itself keeps stopped stays so.

@@ -12,7 +12,7 @@ const isRoot = process.getuid?.() === 0;
 test("where Slurm's headers are missing, the helper is built, and what to install is said", () => {
   using out = scratch();
   const { built, left } = buildNative(out.path, join(out.path, 'nowhere'));
-  expect(built).toEqual(['ckptd-criu', 'ckptd-sockets.so']);
+  expect(built).toEqual(['ckptd-criu']);
   expect(left).toEqual([
     expect.stringMatching(/^ckptd_spank\.so: no .*spank\.h here \(Debian: apt install libslurm-dev/),
   ]);
@@ -42,7 +42,7 @@ test.skipIf(!isRoot && !process.env['CI'])(
 
     const include = await slurmHeaders('trixie');
     expect(buildNative(path('dist'), include)).toEqual({
-      built: ['ckptd-criu', 'ckptd-sockets.so', 'ckptd_spank.so'],
+      built: ['ckptd-criu', 'ckptd_spank.so'],
       left: [],
     });
     expect(slurmRelease(include)).toMatch(/^24\.11\.\d+$/);
@@ -53,7 +53,6 @@ test.skipIf(!isRoot && !process.env['CI'])(
     expect(said).not.toContain('Prolog=');
     for (const [name, mode] of [
       ['ckptd-criu', 0o755],
-      ['ckptd-sockets.so', 0o644],
       ['ckptd_spank.so', 0o644],
     ] as const) {
       const installed = path(`root/opt/ckptd/${name}`);

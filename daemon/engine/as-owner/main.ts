@@ -4,7 +4,6 @@
 import { become } from './become.ts';
 import { forget } from './forget.ts';
 import { linesOf, writeLine } from './lines.ts';
-import { mayBind } from './may-bind.ts';
 import { mergeBack } from './merge-back.ts';
 import { othersAside } from './others-aside.ts';
 import type { Answer, Identity, Operation } from './protocol.ts';
@@ -27,8 +26,6 @@ function perform(operation: Operation): string[] {
       return rollBack(operation);
     case 'others-aside':
       return othersAside(operation);
-    case 'may-bind':
-      return mayBind(operation);
   }
 }
 

@@ -59,9 +59,7 @@ export type Operation =
       readonly op: 'others-aside';
       readonly tag: string;
       readonly files: readonly { readonly path: string; readonly ino: string }[];
-    }
-  /** Whether the owner may bind a socket to each of the one names, and connect to those at the others. latin1. */
-  | { readonly op: 'may-bind'; readonly sockets: readonly string[]; readonly peers: readonly string[] };
+    };
 
 /** The first line of stdin. Each further one is an array of operations, which is answered before the next is read. */
 export interface Identity {

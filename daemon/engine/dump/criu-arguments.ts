@@ -14,11 +14,17 @@ export interface DumpArguments {
   /** In the pid namespace that CRIU runs in. */
   readonly root: number;
   readonly images: string;
-  readonly work: string;
+  /** Null: the folder of the images. */
+  readonly work: string | null;
   readonly actionScript: string;
+  /** CRIU is not root, and has the rights of the job's owner. */
+  readonly unprivileged: boolean;
   /** Leave the tree stopped, to be killed or woken, instead of running. */
   readonly stop: boolean;
 }
+
+/** In the working folder. */
+export const DUMP_LOG = 'dump.log';
 
 /** Deleted files up to this size are carried in the images. */
 const GHOST_LIMIT = '1G';
@@ -28,14 +34,15 @@ export function dumpArguments(dump: DumpArguments): string[] {
   return [
     dump.criu,
     'dump',
+    '--no-default-config',
+    ...(dump.unprivileged ? ['--unprivileged'] : []),
     '--tree',
     String(dump.root),
     '--images-dir',
     dump.images,
-    '--work-dir',
-    dump.work,
+    ...(dump.work === null ? [] : ['--work-dir', dump.work]),
     '--log-file',
-    'dump.log',
+    DUMP_LOG,
     '-v2',
     dump.stop ? '--leave-stopped' : '--leave-running',
     ...RESTORE_OPTIONS,

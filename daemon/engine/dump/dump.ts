@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { chown, lchown, readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Lanes } from '../../system/lanes.ts';
 import type { Clock, Exec } from '../../system/ports.ts';
@@ -6,8 +6,10 @@ import type { Millis } from '../../vocabulary/job.ts';
 import { rearmTimerfdsIn } from '../images/timerfds.ts';
 import { mayEnter } from '../job/enter.ts';
 import type { JobTree } from '../job/tree.ts';
+import { ptraceScope } from '../job/yama.ts';
+import type { Seen } from '../store/seen.ts';
 import { CRIU_ENV } from './criu.ts';
-import { dumpArguments } from './criu-arguments.ts';
+import { DUMP_LOG, dumpArguments } from './criu-arguments.ts';
 import { criuErrorsIn } from './criu-log.ts';
 import { runDetached } from './detached.ts';
 import type { Staging } from './staging.ts';
@@ -22,6 +24,8 @@ export interface Dumper {
   /** ckptd-criu. */
   readonly helper: string;
   readonly lanes: Lanes;
+  /** Jobs whose files root may not reach, by their first process: these are dumped with their owner's rights at once. */
+  readonly rootRefused: Seen<string, true>;
 }
 
 export type Dumped =
@@ -56,29 +60,93 @@ export async function dump(
   staging: Staging,
   { stop, late }: Dumping,
 ): Promise<Dumped> {
-  const root = tree.root.nsPids.at(-1)!;
+  const job = `${tree.root.pid} ${tree.root.startTime}`;
+  let refused = '';
+  if (!dumper.rootRefused.get(job)) {
+    const why = await dumpAs('root', dumper, tree, staging, { stop, late });
+    if (why === null) return whatWasDumped(staging);
+    if (!REFUSED.test(why)) return { ok: false, message: why };
+    refused = `${why}; with the rights of its owner: `;
+    await staging.empty();
+  }
+  const why = await dumpAs('owner', dumper, tree, staging, { stop, late });
+  if (why !== null) return { ok: false, message: `${refused}${why}` };
+  dumper.rootRefused.set(job, true);
+  return whatWasDumped(staging);
+}
+
+/** EACCES: what root meets in a home on an export with root_squash, or in a FUSE file system of a user's. */
+const REFUSED = /Permission denied/;
+
+/**
+ * Root sees most: watches of inotify, and processes that their owner may not trace. Files that only their owner may reach take
+ * their owner's rights. Null, or why there is no dump.
+ */
+async function dumpAs(
+  who: 'root' | 'owner',
+  dumper: Dumper,
+  tree: JobTree,
+  staging: Staging,
+  { stop, late }: Dumping,
+): Promise<string | null> {
+  const { uids, gid, nsPids } = tree.root;
+  const asOwner = who === 'owner';
   const argv = dumpArguments({
     criu: dumper.criu,
-    root,
-    images: staging.images,
-    work: staging.work,
+    root: nsPids.at(-1)!,
+    images: asOwner ? IMAGES_FOLDER : staging.images,
+    work: asOwner ? null : staging.work,
     actionScript: dumper.helper,
+    unprivileged: asOwner,
     stop,
   });
   const said = join(staging.work, 'run.log');
+  if (asOwner) await chown(staging.images, uids[0]!, gid);
+  const record = asOwner ? RECORD : staging.record;
   const result = await dumper.lanes.with(async (lane) => {
     if (!(await isRoots(dumper, tree))) return null;
     const command = {
       kind: `criu-dump-${lane}`,
       file: dumper.helper,
-      args: [...helperArguments(tree), '--', ...argv],
-      env: { ...CRIU_ENV, CKPTD_RECORD: staging.record, CKPTD_ROOT: String(root) },
+      args: [...helperArguments(tree), ...(asOwner ? rightsOf(dumper, tree, staging) : []), '--', ...argv],
+      env: { ...CRIU_ENV, CKPTD_RECORD: record, CKPTD_ROOT: String(nsPids.at(-1)) },
       timeoutMs: NO_END_MS,
     };
     return telling(dumper.clock, dumpTime(tree), late, () => runDetached(dumper.exec, command, said));
   });
-  if (result === null) return { ok: false, message: NOT_ROOTS };
-  if (!result.ok) return { ok: false, message: await reason(staging, said, result.message) };
+  if (asOwner) await takeBack(staging);
+  if (result === null) return NOT_ROOTS;
+  return result.ok ? null : await reason(staging, said, result.message);
+}
+
+/** hooks/criu/criu-child.h: the folder of the images, which the owner has no path to. */
+const IMAGES_FOLDER = '/proc/self/fd/9';
+const RECORD = 'record';
+const STATISTICS = 'stats-dump';
+
+function rightsOf({ proc }: Dumper, { root: { groups } }: JobTree, { images }: Staging): string[] {
+  // CRIU traces processes that are not below it.
+  const capabilities = ['checkpoint_restore', ...(ptraceScope(proc) === 1 ? ['sys_ptrace'] : [])];
+  return ['--groups', groups.join(' '), '--capabilities', capabilities.join(), '--images', images];
+}
+
+/**
+ * What the owner's CRIU has written becomes root's, and what is no image goes where it belongs. Nobody but that CRIU, which
+ * its owner cannot trace, came to the folder.
+ */
+async function takeBack({ images, work, record }: Staging): Promise<void> {
+  await chown(images, 0, 0);
+  for (const name of await readdir(images)) await lchown(join(images, name), 0, 0);
+  for (const [name, place] of [
+    [RECORD, record],
+    ...[DUMP_LOG, STATISTICS].map((file) => [file, join(work, file)] as const),
+  ])
+    await rename(join(images, name), place).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+}
+
+async function whatWasDumped(staging: Staging): Promise<Dumped> {
   try {
     await rearmTimerfdsIn(join(staging.images, 'files.img'));
   } catch (error) {
@@ -160,7 +228,7 @@ export function dumpBytes({ processes }: JobTree): number {
 }
 
 async function reason(staging: Staging, said: string, message: string): Promise<string> {
-  for (const log of [join(staging.work, 'dump.log'), said]) {
+  for (const log of [join(staging.work, DUMP_LOG), said]) {
     const own = await criuErrorsIn(log);
     if (own !== null) return `CRIU: ${own}`;
   }
@@ -170,7 +238,7 @@ async function reason(staging: Staging, said: string, message: string): Promise<
 
 /** CRIU writes it beside the images or into its working folder, by release. */
 async function readStats(staging: Staging): Promise<Buffer> {
-  const places = [join(staging.images, 'stats-dump'), join(staging.work, 'stats-dump')];
+  const places = [join(staging.images, STATISTICS), join(staging.work, STATISTICS)];
   for (const place of places) {
     const image = await readFile(place).catch(() => null);
     if (image) return image;

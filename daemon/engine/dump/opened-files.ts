@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { accessOf, isOwnersToRead, processFile, whyNotAsRoot } from '../job/kernel-file.ts';
+import { type Access, accessOf, processOf } from '../job/kernel-file.ts';
 import type { Manifest } from '../manifest.ts';
 import { deviceNumber, type ReachOf } from './file-systems.ts';
 import { Momentary } from './momentary.ts';
@@ -11,6 +11,8 @@ export interface OpenedFiles {
   readonly rollBack: Manifest['files'];
   /** On this node alone, each path once. */
   readonly local: readonly LocalFile[];
+  /** What a restore opens by its path, and what for: entries of `ckptd-criu may-restore` (hooks/criu/may-restore.h). */
+  readonly reopened: ReadonlySet<string>;
 }
 
 export interface LocalFile {
@@ -23,6 +25,7 @@ export interface LocalFile {
   readonly place: string;
 }
 
+const MOST_REOPENED = 1_000_000;
 /** As many as a manifest takes. */
 const MOST_FILES = 200_000;
 
@@ -33,14 +36,20 @@ export async function openedFiles(record: string, reachOf: ReachOf): Promise<Ope
   const sized = new Set<string>();
   const processes = new Set<number>();
   const ofProcesses: RecordEntry[] = [];
+  const reopened = new Set<string>();
   await readRecord(record, (entry) => {
     processes.add(entry.pid);
     if (entry.deleted || !holdsContent(entry)) return;
     const reach = reachOf(entry.dev, entry.path);
     const access = entry.kind === 'fd' ? accessOf(entry.flags) : 'path';
     const written = access === 'write' || access === 'both';
+    // A file of one of the job's processes: that one is not there before the restore.
+    const isOfProcess = reach === 'kernel' && entry.path !== null && processOf(entry.path) !== null;
+    if (!isOfProcess && reach !== 'pseudo' && entry.path !== null)
+      reopened.add(`${howReopened(entry)} ${entry.path}`);
+    if (reopened.size > MOST_REOPENED)
+      throw new Error(`the job has more than ${MOST_REOPENED} files open or mapped`);
     if (reach === 'kernel') {
-      mustBeReopened(entry);
       ofProcesses.push(entry);
       return;
     }
@@ -60,7 +69,7 @@ export async function openedFiles(record: string, reachOf: ReachOf): Promise<Ope
   });
   for (const entry of ofProcesses) mustBeOfTheJob(entry, processes);
   const files = [...rollBack].map(([key, file]) => ({ ...file, sized: sized.has(key) }));
-  return { rollBack: files, local: [...local.values()] };
+  return { rollBack: files, local: [...local.values()], reopened };
 }
 
 /** By inode: two names may be of one file. */
@@ -72,26 +81,17 @@ function holdsToSize({ kind, flags }: RecordEntry): boolean {
   return kind !== 'fd' || !isAppendOnly;
 }
 
-/** What the look at the restored job (`start/check.ts`) would refuse is refused while the job runs. */
-function mustBeReopened(entry: RecordEntry): void {
-  const { path, mode } = entry;
-  if (path === null || entry.kind !== 'fd') return;
-  const isFolder = (mode & constants.S_IFMT) === constants.S_IFDIR;
-  const access = accessOf(entry.flags);
-  const why = isFolder ? null : whyNotAsRoot(path, access);
-  if (why !== null)
-    throw new Error(`the job has ${JSON.stringify(path)} open, and could not get it back: ${why}`);
-  const of = processFile(path);
-  if (of && access !== 'path' && (mode & constants.S_IROTH) === 0 && !isOwnersToRead(of, isFolder))
-    throw new Error(
-      `the job has ${JSON.stringify(path)} open, and could not get it back: it is not for everybody`,
-    );
+const HOW: Record<Access, string> = { read: 'read', write: 'write', both: 'both', path: 'reach' };
+
+function howReopened({ kind, flags }: RecordEntry): string {
+  if (kind === 'fd') return HOW[accessOf(flags)];
+  return kind === 'cwd' || kind === 'root' ? 'pass' : 'read';
 }
 
 /** On the next node the job is alone in its pid namespace, but for pid 1. */
 function mustBeOfTheJob({ path }: RecordEntry, processes: ReadonlySet<number>): void {
-  const of = path === null ? null : processFile(path);
-  if (of && of.pid !== 1 && !processes.has(of.pid))
+  const pid = path === null ? null : processOf(path);
+  if (pid !== null && pid !== 1 && !processes.has(pid))
     throw new Momentary(
       `the job was looking at a process of somebody else's (${JSON.stringify(path)}), which is on this node alone`,
     );

@@ -12,19 +12,15 @@ export interface NamedSockets {
   readonly peers: readonly string[];
 }
 
-/** What CRIU opens, makes or removes by its name when it restores. */
+/** What CRIU makes, connects to and watches by its name when it restores: no process has it open under that name. */
 export interface NamedPaths extends NamedSockets {
-  /** Files, folders, programs, libraries. */
-  readonly files: readonly string[];
-  /** Those of them that are watched by inotify(7). */
+  /** By inotify(7). */
   readonly watched: readonly string[];
-  /** What nobody could look at after a restore; null: nothing. */
+  /** What the owner of a job cannot restore, in its own words; null: nothing. */
   readonly unfit: string | null;
 }
 
-/** Field numbers of images/fdinfo.proto, regfile.proto, sk-unix.proto and fifo.proto. */
-const REG = 3;
-const REG_NAME = 6;
+/** Field numbers of images/fdinfo.proto and sk-unix.proto. */
 const UNIX = 16;
 const UNIX_UFLAGS = 6;
 const UNIX_NAME = 11;
@@ -36,33 +32,28 @@ const EXTERN = 1;
 export async function namedPaths(images: string): Promise<NamedPaths | string> {
   const entries = filesEntries(await readFile(join(images, 'files.img')));
   if (typeof entries === 'string') return entries;
-  const files = new Set<string>();
   const sockets = new Set<string>();
   const peers = new Set<string>();
   const watched = new Set<string>();
   let unfit: string | null = null;
   for (const entry of entries) {
     const fields = readFields(entry);
-    const file = nested(fields, REG, []);
     const socket = nested(fields, UNIX, []);
-    if (fields === null || file === null || socket === null) return 'files.img is cut';
+    if (fields === null || socket === null) return 'files.img is cut';
     const watches = watchedBy(fields);
     if (typeof watches === 'string') return `files.img ${watches}`;
     for (const path of watches)
       if (path === null) unfit = 'it watches something that has no path any more (inotify)';
       else watched.add(path);
-    // What root makes of it sees more than what a user may make.
+    // CAP_SYS_ADMIN, for what the images have of it.
     if (isFanotify(fields)) unfit = 'it has a descriptor of fanotify';
-    const name = textOf(file, REG_NAME);
-    if (name?.startsWith('/')) files.add(name);
     // An abstract name begins with a NUL.
     const path = textOf(socket, UNIX_NAME)?.replace(/\0.*$/s, '') ?? '';
     if (path === '') continue;
     const absolute = path.startsWith('/') ? path : join(textOf(socket, UNIX_FOLDER) ?? '/', path);
     (isExtern(socket) ? peers : sockets).add(absolute);
   }
-  const all = new Set([...files, ...watched]);
-  return { files: [...all], sockets: [...sockets], peers: [...peers], watched: [...watched], unfit };
+  return { sockets: [...sockets], peers: [...peers], watched: [...watched], unfit };
 }
 
 function isExtern(socket: readonly Field[]): boolean {

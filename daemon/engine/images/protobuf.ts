@@ -8,6 +8,8 @@ const FIXED = new Map([
 export interface Field {
   readonly number: number;
   readonly value: number | Buffer;
+  /** The number where it is beyond 2^53, as the signed one that it is to protobuf: -1 is 2^64 - 1. */
+  readonly big?: bigint;
   /** Where the value begins in the message that was read. */
   readonly at: number;
 }
@@ -28,6 +30,12 @@ export function readFields(message: Buffer): Field[] | null {
     }
     return null;
   };
+  const big = (begin: number): bigint => {
+    let value = 0n;
+    for (let place = begin; place < at; place++)
+      value |= BigInt(message[place]! & 0x7f) << BigInt(7 * (place - begin));
+    return BigInt.asIntN(64, value);
+  };
   while (at < message.length) {
     const key = varint();
     if (key === null) return null;
@@ -41,7 +49,8 @@ export function readFields(message: Buffer): Field[] | null {
     const begin = at;
     const value = varint();
     if (value === null) return null;
-    if (type === 0) fields.push({ number, value, at: begin });
+    if (type === 0)
+      fields.push({ number, value, at: begin, ...(Number.isNaN(value) && { big: big(begin) }) });
     else if (type === 2 && value <= message.length - at) {
       fields.push({ number, value: message.subarray(at, at + value), at });
       at += value;
@@ -63,4 +72,11 @@ export function nested<None>(
 /** A field's value by its number; the last one counts, as protobuf has it. */
 export function fieldOf(fields: readonly Field[] | null, number: number): number | Buffer | undefined {
   return fields?.findLast((field) => field.number === number)?.value;
+}
+
+/** A number of a message in full, signed; 0 where it is left out. */
+export function int64Of(message: Buffer, number: number): bigint {
+  const field = readFields(message)?.findLast((each) => each.number === number);
+  if (typeof field?.value !== 'number') return 0n;
+  return field.big ?? BigInt(field.value);
 }

@@ -16,14 +16,18 @@ export interface Process {
   readonly groups: readonly number[];
   /** Capabilities, as bits. */
   readonly inheritable: bigint;
-  readonly permitted: bigint;
   readonly noNewPrivs: boolean;
+  /** It has a filter of seccomp(2). */
+  readonly hasSeccompFilter: boolean;
   /** From this pid namespace down to its own. */
   readonly nsPids: readonly number[];
   /** What a dump writes: anonymous memory and swap. */
   readonly privateBytes: number;
   readonly sharedBytes: number;
 }
+
+/** linux/seccomp.h */
+const SECCOMP_MODE_FILTER = 2;
 
 /** Null where there is none, or it ends just now. */
 export async function readProcess(proc: string, pid: number): Promise<Process | null> {
@@ -62,7 +66,6 @@ export function parseProcess(pid: number, stat: string, status: string): Process
       .split(/\s+/)
       .filter((word) => /^\d{1,10}$/.test(word))
       .map(Number);
-  const bits = (key: string): bigint => BigInt(`0x${/^[0-9a-f]{1,16}$/.exec(line(key))?.[0] ?? '0'}`);
   const kilobytes = (key: string): number => (numbers(key)[0] ?? 0) * 1024;
   const process = {
     pid,
@@ -73,9 +76,9 @@ export function parseProcess(pid: number, stat: string, status: string): Process
     uids: numbers('Uid'),
     gid: numbers('Gid')[0] ?? Number.NaN,
     groups: numbers('Groups'),
-    inheritable: bits('CapInh'),
-    permitted: bits('CapPrm'),
+    inheritable: BigInt(`0x${/^[0-9a-f]{1,16}$/.exec(line('CapInh'))?.[0] ?? '0'}`),
     noNewPrivs: numbers('NoNewPrivs')[0] === 1,
+    hasSeccompFilter: numbers('Seccomp')[0] === SECCOMP_MODE_FILTER,
     nsPids: numbers('NSpid'),
     privateBytes: kilobytes('RssAnon') + kilobytes('VmSwap') + kilobytes('HugetlbPages'),
     sharedBytes: kilobytes('RssShmem'),

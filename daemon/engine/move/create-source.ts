@@ -13,6 +13,7 @@ import { readMachine } from '../dump/machine.ts';
 import { KnownJobs } from '../job/known-job.ts';
 import { parseMounts } from '../job/mounts.ts';
 import type { EnginePorts } from '../ports.ts';
+import { Seen } from '../store/seen.ts';
 import { atStore } from '../store/threads.ts';
 import { createFreezer } from './cgroup-freezer.ts';
 import type { Source } from './source.ts';
@@ -48,7 +49,15 @@ export function createSource(ports: EnginePorts, parts: SourceParts): Source {
       proc,
     },
     known: new KnownJobs(),
-    dumper: { exec, clock, proc, criu: config.criu, helper: config.helper, lanes },
+    dumper: {
+      exec,
+      clock,
+      proc,
+      criu: config.criu,
+      helper: config.helper,
+      lanes,
+      rootRefused: new Seen(1_000),
+    },
     archiver: { exec, lanes, scratch: config.scratch },
     publisher: {
       store,

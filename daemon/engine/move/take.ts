@@ -10,8 +10,7 @@ import type { RunningJob } from '../job/find-job.ts';
 import { readProcess } from '../job/process.ts';
 import type { Manifest } from '../manifest.ts';
 import { type Hold, holdJob } from './hold.ts';
-import { mustHaveOwnersRights } from './rights.ts';
-import { mustMayBind } from './sockets.ts';
+import { mustBeOwnersToRestore, mustBeRestorable } from './preflight.ts';
 import { type Source, SourceError } from './source.ts';
 
 export interface Taking {
@@ -31,6 +30,7 @@ export async function take(source: Source, job: RunningJob, taking: Taking): Pro
     return { ...taken, frozenMs: Math.max(taken.frozenMs, source.clock.now() - takenAt) };
   }
   const version = await mustHaveCriu(source);
+  mustBeRestorable(source, job);
   const dumped = await dump(source.dumper, job.tree, taking.staging, {
     stop: false,
     late: sayLate(source, job),
@@ -40,9 +40,8 @@ export async function take(source: Source, job: RunningJob, taking: Taking): Pro
     throw new SourceError(dumped.message);
   }
   await mustBeSame(source, job);
-  await mustHaveOwnersRights(job, taking.staging);
-  await mustMayBind(source, job, taking.staging);
   const opened = await readOpened(source, job, taking);
+  await mustBeOwnersToRestore(source, job, taking.staging, opened);
   return { ...taking, job, takenAt, frozenMs: dumped.frozenMs, criuVersion: version, ...opened };
 }
 
@@ -54,6 +53,7 @@ export async function takeAndHold(
 ): Promise<{ taken: Taken; hold: Hold }> {
   const takenAt = source.clock.now();
   const version = taking.kind === 'rootfsonly' ? null : await mustHaveCriu(source);
+  if (version !== null) mustBeRestorable(source, job);
   const hold = await holdJob(source, job, taking.actionId);
   try {
     let frozenMs = 0;
@@ -65,8 +65,6 @@ export async function takeAndHold(
       if (!dumped.ok) throw new SourceError(dumped.message);
       frozenMs = dumped.frozenMs;
       await mustBeSame(source, job);
-      await mustHaveOwnersRights(job, taking.staging);
-      await mustMayBind(source, job, taking.staging);
     }
     await hold.freeze();
     if (version === null) {
@@ -74,6 +72,7 @@ export async function takeAndHold(
       if (problem !== null) throw new SourceError(problem);
     }
     const opened = await readOpened(source, job, taking);
+    if (version !== null) await mustBeOwnersToRestore(source, job, taking.staging, opened);
     return { taken: { ...taking, job, takenAt, frozenMs, criuVersion: version, ...opened }, hold };
   } catch (error) {
     await hold.letGo();
@@ -114,7 +113,7 @@ async function readOpened(
   source: Source,
   { facts: { jobId }, tree }: RunningJob,
   { kind, staging }: Taking,
-): Promise<{ rollBack: OpenedFiles['rollBack']; carried: Taken['carried'] }> {
+): Promise<Pick<OpenedFiles, 'rollBack' | 'reopened'> & { carried: Taken['carried'] }> {
   let opened: OpenedFiles;
   try {
     opened = await openedFiles(staging.record, await source.reachOf());
@@ -127,7 +126,7 @@ async function readOpened(
   const own = await ownersFiles(source.proc, tree, local);
   if (kind === 'simple') {
     if (own.length > 0) throw new SourceError(onThisNodeOnly(own));
-    return { rollBack: opened.rollBack, carried: null };
+    return { ...opened, carried: null };
   }
   const archived = await archiveFiles(source.archiver, tree.root, staging, {
     jobId,
@@ -139,7 +138,7 @@ async function readOpened(
       { job_id: jobId, tar: archived.warning },
       'a node-local file changed while it was packed',
     );
-  return { rollBack: opened.rollBack, carried: archived.carried };
+  return { ...opened, carried: archived.carried };
 }
 
 function onThisNodeOnly(files: readonly LocalFile[]): string {

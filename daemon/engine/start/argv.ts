@@ -1,3 +1,4 @@
+import type { Cores } from '../images/cores.ts';
 import type { Places } from './places.ts';
 import type { Owner } from './run.ts';
 
@@ -7,10 +8,9 @@ export interface RestoreCommand {
   readonly criu: string;
   readonly owner: Owner;
   readonly places: Places;
-  /** See `guardsOf`. */
-  readonly guards: readonly string[];
-  /** Whether the images hold sockets with names, which are made with the owner's rights (hooks/criu/sockets.h). */
-  readonly hasSockets: boolean;
+  readonly cores: Cores;
+  /** In the job's own pid namespace. */
+  readonly rootPid: number;
   /** Where the images are: in the staging folder, or where they need no unpacking in the store. */
   readonly images: string;
   /** Of the manifest. */
@@ -26,43 +26,42 @@ export function unknownOptions(options: readonly string[]): string[] {
   return options.filter((option) => !KNOWN.test(option));
 }
 
+/** The last capability that Linux 5.9 to 6.18 know: CAP_CHECKPOINT_RESTORE. */
+const ALL_CAPABILITIES = (1n << 41n) - 1n;
+/** Of setrlimit(2). */
+const NOFILE = 7;
+const MOST_FILES = 2 ** 30;
+
 /**
- * The whole command, run by the SPANK plugin as pid 1 of the job's new namespaces (hooks/criu/init.c). The plugin
- * adds the socket and the environment that it needs to ask for `check`.
+ * The whole command, run by the SPANK plugin as pid 1 of the job's new namespaces (hooks/criu/init.c), which calls CRIU
+ * with the rights of the job's owner. The plugin adds the socket and the environment that it needs to ask for `check`.
  */
 export function restoreArgv(command: RestoreCommand): string[] {
-  const { helper, criu, owner, places, images, options } = command;
+  const { helper, criu, owner, places, images, options, cores, rootPid } = command;
+  const { groups } = cores.credentials;
   return [
     helper,
     'init',
-    '--uid',
-    String(owner.uid),
-    '--gid',
-    String(owner.gid),
-    '--pidfile',
-    places.pidFile,
-    '--log',
-    places.log,
-    ...command.guards.flatMap((folder) => ['--guard', folder]),
-    ...(command.hasSockets ? ['--sockets', [owner.uid, owner.gid, ...owner.groups].join(' ')] : []),
+    ...['--uid', String(owner.uid), '--gid', String(owner.gid), '--groups', groups.join(' ')],
+    ...['--capabilities', capabilitiesFor(cores).join()],
+    ...['--images', images, '--root', String(rootPid), '--files', String(filesFor(cores))],
+    ...['--log', places.log],
     '--',
     criu,
-    'restore',
-    '--images-dir',
-    images,
-    '--work-dir',
-    places.work,
-    '--log-file',
-    places.log.slice(places.work.length + 1),
-    '-v2',
+    '--no-default-config',
     ...options,
     '--manage-cgroups=ignore',
-    // The tree becomes init's child, and CRIU ends once it runs.
-    '--restore-detached',
-    '--restore-sibling',
-    '--pidfile',
-    places.pidFile,
-    '--action-script',
-    helper,
   ];
+}
+
+/** What CRIU needs beyond what the owner may. What the job has given up for good is given up again, which takes one more. */
+function capabilitiesFor({ credentials: { boundingSet } }: Cores): string[] {
+  const isWhole = (boundingSet & ALL_CAPABILITIES) === ALL_CAPABILITIES;
+  return ['checkpoint_restore', ...(isWhole ? [] : ['setpcap'])];
+}
+
+/** As many as the process may have open that may have the most: CRIU does not raise its own limit when it is not root. */
+function filesFor({ limits }: Cores): number {
+  const soft = [...limits.values()].map(({ rlimits }) => Number(rlimits[NOFILE]?.[0] ?? 0n));
+  return Math.min(Math.max(0, ...soft), MOST_FILES);
 }

@@ -1,17 +1,17 @@
 import type { JobFacts } from '../../vocabulary/job.ts';
 import type { Operation } from '../as-owner/protocol.ts';
+import { type Cores, readCores } from '../images/cores.ts';
 import type { Order } from '../manifest.ts';
 import type { Found } from '../ports.ts';
 import { afterOthers } from './after-others.ts';
 import { restoreArgv, unknownOptions } from './argv.ts';
 import { clearScratch } from './clear-scratch.ts';
 import { whyIncompatible } from './compatible.ts';
-import { keepFromLinks } from './guards.ts';
 import { readHost } from './host.ts';
 import type { Parts } from './parts.ts';
 import { type Places, placesOf } from './places.ts';
 import { archiveOf, prepare } from './prepare.ts';
-import { mayBind, type Owner, outputsOf, rollbacksOf, type StartedRun, tagOf } from './run.ts';
+import { type Owner, outputsOf, rollbacksOf, type StartedRun, tagOf } from './run.ts';
 import { isMoved, sharedFiles } from './shared-files.ts';
 import { unpack } from './unpack.ts';
 
@@ -45,8 +45,10 @@ export async function tryCandidate(
     const unpacked = await unpack(parts.exec, parts.lanes, owner, archiveOf(found, places), null);
     return unpacked.ok ? { type: 'files' } : failed(unpacked.message);
   }
-  const guards = await keepFromLinks(prepared.images);
-  if (!guards.ok) return failed(guards.message);
+  const cores = await readCores(prepared.images);
+  if (typeof cores === 'string') return failed(cores);
+  const why = whyNotTheOwner(cores, owner);
+  if (why !== null) return failed(why);
   return setOut(parts, found, {
     ...facts,
     owner,
@@ -54,9 +56,19 @@ export async function tryCandidate(
     moved: isMoved(found, facts, order),
     shared,
     images: prepared.images,
-    guards: guards.folders,
-    sockets: guards.names.sockets.length + guards.names.peers.length > 0 ? guards.names : undefined,
+    cores,
   });
+}
+
+/** CRIU has the owner's rights as Slurm gives them now; what the images have beyond that it could not give. */
+function whyNotTheOwner({ credentials: { uid, gid, groups } }: Cores, owner: Owner): string | null {
+  if (uid !== owner.uid || gid !== owner.gid)
+    return `its processes are uid ${uid}, gid ${gid}, and the job is started for uid ${owner.uid}, gid ${owner.gid}`;
+  const has = new Set([owner.gid, ...owner.groups]);
+  const lost = groups.find((group) => !has.has(group));
+  return lost === undefined
+    ? null
+    : `its processes have the group ${lost}, which uid ${uid} has not on this node`;
 }
 
 async function whyUnfit({ config, exec, proc }: Parts, { manifest }: Found): Promise<Tried | null> {
@@ -77,14 +89,13 @@ interface Ready {
   readonly moved: boolean;
   readonly shared: readonly string[];
   readonly images: string;
-  readonly guards: readonly string[];
-  readonly sockets: StartedRun['sockets'];
+  readonly cores: Cores;
 }
 
 /** The last step: from here on the job's output is out of slurmstepd's way. */
 async function setOut(parts: Parts, { manifest }: Found, ready: Ready): Promise<Tried> {
   const { config, runs, log } = parts;
-  const { jobId, restarts, owner, sockets, moved, shared } = ready;
+  const { jobId, restarts, owner, moved, shared } = ready;
   const run: StartedRun = {
     jobId,
     restarts,
@@ -94,7 +105,6 @@ async function setOut(parts: Parts, { manifest }: Found, ready: Ready): Promise<
     moved,
     shared,
     outputs: outputsOf(manifest, shared),
-    sockets,
     phase: 'preparing',
     task: null,
   };
@@ -102,7 +112,6 @@ async function setOut(parts: Parts, { manifest }: Found, ready: Ready): Promise<
   const { first, last } = rollbacksOf(manifest, run);
   const tag = tagOf(jobId, restarts);
   const answer = await afterOthers(parts, run, manifest, [
-    ...mayBind(sockets),
     ...leftovers(run),
     { op: 'roll-back', tag, files: [...first, ...last], change: false },
     { op: 'set-aside', tag, outputs: run.outputs },
@@ -114,7 +123,7 @@ async function setOut(parts: Parts, { manifest }: Found, ready: Ready): Promise<
   const options = manifest.criu?.restoreOptions ?? [];
   return {
     type: 'restore',
-    argv: restoreArgv({ ...config, ...ready, hasSockets: sockets !== undefined, options }),
+    argv: restoreArgv({ ...config, ...ready, rootPid: manifest.rootPid, options }),
     run: prepared,
   };
 }

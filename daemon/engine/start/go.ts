@@ -5,7 +5,7 @@ import { clearScratch } from './clear-scratch.ts';
 import type { Parts } from './parts.ts';
 import { placesOf } from './places.ts';
 import { archiveOf } from './prepare.ts';
-import { mayBind, rollbacksOf, type StartedRun, tagOf } from './run.ts';
+import { rollbacksOf, type StartedRun, tagOf } from './run.ts';
 import { unpack } from './unpack.ts';
 
 /** Puts a job's files as CRIU needs to find them. */
@@ -19,7 +19,6 @@ export async function putFiles(parts: Parts, run: StartedRun, found: Found): Pro
   const answer = await asOwner(
     owner,
     [
-      ...mayBind(run.sockets),
       { op: 'put-back', tag, outputs, left: false },
       { op: 'roll-back', tag, files: rollbacksOf(found.manifest, run).first, change: true },
     ],

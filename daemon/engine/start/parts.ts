@@ -2,7 +2,6 @@ import type { QueryJob } from '../../slurm/query-job.ts';
 import type { Lanes } from '../../system/lanes.ts';
 import type { EnginePorts } from '../ports.ts';
 import type { AsOwner } from './as-owner.ts';
-import type { Identify } from './held.ts';
 import type { OwnerHelpers } from './owner-helpers.ts';
 import type { Responds } from './responds.ts';
 import type { RunStore } from './run-store.ts';
@@ -14,7 +13,6 @@ export interface Parts extends EnginePorts {
   readonly lanes: Lanes;
   readonly asOwner: AsOwner;
   readonly helpers: OwnerHelpers;
-  readonly identify: Identify;
   readonly runs: RunStore;
   /** `/proc` */
   readonly proc: string;

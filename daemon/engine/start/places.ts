@@ -5,10 +5,8 @@ import type { JobId } from '../../vocabulary/job.ts';
 export interface Places {
   readonly dir: string;
   readonly images: string;
-  /** CRIU's log and what else it leaves. */
-  readonly work: string;
+  /** CRIU's. */
   readonly log: string;
-  readonly pidFile: string;
   /** The job's node-local files, unpacked by zstd. */
   readonly archive: string;
   /** StartedRun, as JSON. */
@@ -19,13 +17,10 @@ export const restoreRoot = (workDir: string): string => join(workDir, 'restore')
 
 export function placesOf(workDir: string, jobId: JobId, restarts: number): Places {
   const dir = join(restoreRoot(workDir), `${jobId}.${restarts}`);
-  const work = join(dir, 'work');
   return {
     dir,
     images: join(dir, 'images'),
-    work,
-    log: join(work, 'restore.log'),
-    pidFile: join(work, 'pid'),
+    log: join(dir, 'restore.log'),
     archive: join(dir, 'local.tar'),
     record: join(dir, 'run.json'),
   };

@@ -1,4 +1,4 @@
-import { mkdir, open, rm, stat, statfs } from 'node:fs/promises';
+import { chmod, mkdir, open, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { mapConcurrent } from '../../system/async/map-concurrent.ts';
 import { sumOf } from '../dump/copy-file.ts';
@@ -28,7 +28,7 @@ const MEBIBYTE = 1024 * 1024;
 export async function prepare({ manifest, dir }: Found, places: Places): Promise<Prepared> {
   try {
     await rm(places.dir, { recursive: true, force: true });
-    for (const folder of [dirname(places.dir), places.dir, places.images, places.work])
+    for (const folder of [dirname(places.dir), places.dir, places.images])
       await mkdir(folder, { recursive: true, mode: 0o700 });
     const isPacked = manifest.compress === 'zstd';
     const full = await tooLittleSpace(places, isPacked ? manifest.images : []);
@@ -38,7 +38,9 @@ export async function prepare({ manifest, dir }: Found, places: Places): Promise
       (isPacked ? await unpackImages(manifest, stored, places) : await wrongImage(manifest, stored)) ??
       (await unpackArchive(manifest, dir, places));
     if (problem !== null) return { ok: false, damaged: true, message: problem };
-    return { ok: true, images: imagesOf({ manifest, dir }, places) };
+    const images = imagesOf({ manifest, dir }, places);
+    await letBeRead(images, manifest);
+    return { ok: true, images };
   } catch (error) {
     const message = `it cannot be unpacked on this node: ${(error as Error).message}`;
     return { ok: false, damaged: false, message };
@@ -54,6 +56,15 @@ export function imagesOf({ manifest, dir }: Pick<Found, 'manifest' | 'dir'>, pla
 export function archiveOf({ manifest, dir }: Found, places: Places): string | null {
   if (manifest.archive === null) return null;
   return manifest.compress === 'zstd' ? places.archive : join(dir, manifest.archive.name);
+}
+
+/**
+ * CRIU reads the images with the rights of the job's owner. It gets their folder as an open descriptor: nobody but root
+ * comes past the folders above, and they stay root's to write.
+ */
+async function letBeRead(images: string, manifest: Manifest): Promise<void> {
+  await mapConcurrent(AT_ONCE, manifest.images, ({ name }) => chmod(join(images, name), 0o444));
+  await chmod(images, 0o555);
 }
 
 async function tooLittleSpace(places: Places, images: Manifest['images']): Promise<string | null> {

@@ -1,6 +1,5 @@
 import type { JobId } from '../../vocabulary/job.ts';
-import type { Operation, Output, Rollback } from '../as-owner/protocol.ts';
-import type { NamedSockets } from '../images/named-paths.ts';
+import type { Output, Rollback } from '../as-owner/protocol.ts';
 import type { Manifest } from '../manifest.ts';
 
 /** Whose rights the files of a job are changed with. */
@@ -13,7 +12,7 @@ export interface Owner {
 
 /**
  * How far the start of one run is. `preparing`: the engine unpacks; `prepared`: the plugin has the command;
- * `going`: CRIU may be at work; `checked`: what it opened was looked at, and the job may run.
+ * `going`: CRIU may be at work; `checked`: all of it is restored, and the job may run.
  */
 export type Phase = 'preparing' | 'prepared' | 'going' | 'checked';
 
@@ -30,8 +29,6 @@ export interface StartedRun {
   /** Paths of files that checkpoints of other jobs name too. */
   readonly shared?: readonly string[] | undefined;
   readonly outputs: readonly Output[];
-  /** Of the images; left out where there are none. */
-  readonly sockets?: NamedSockets | undefined;
   readonly phase: Phase;
   /** The batch task, from `going` on; its start in clock ticks tells it from a later process. */
   readonly task: { readonly pid: number; readonly startTime: number } | null;
@@ -39,11 +36,6 @@ export interface StartedRun {
 
 /** In the names of what is put aside. */
 export const tagOf = (jobId: JobId, restarts: number): string => `ckptd-${jobId}.${restarts}`;
-
-/** Whether the owner may have the sockets of a run; nothing to do where it has none. */
-export function mayBind(names: NamedSockets | undefined): Operation[] {
-  return names ? [{ op: 'may-bind', ...names }] : [];
-}
 
 /** The files that slurmstepd would truncate. */
 export function outputsOf({ output, files }: Manifest, shared: readonly string[]): Output[] {

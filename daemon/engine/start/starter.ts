@@ -7,11 +7,10 @@ import type { EnginePorts, Found, Starter, Verdict } from '../ports.ts';
 import { anewMarks } from './anew.ts';
 import { asOwner } from './as-owner.ts';
 import { begin } from './begin.ts';
-import { checkTree } from './check.ts';
 import { leave, undo } from './failed.ts';
 import { forgetStart } from './forget-start.ts';
 import { putFiles, taskOf } from './go.ts';
-import { identifier } from './held.ts';
+import { restoredLimits } from './limits.ts';
 import { ownerHelpers } from './owner-helpers.ts';
 import type { Parts } from './parts.ts';
 import { placesOf } from './places.ts';
@@ -37,7 +36,6 @@ export function createStarter(ports: EnginePorts, stands: Partial<Parts> = {}): 
     lanes,
     look: jobQuery(exec, slurmCommands(config.slurm.bin)),
     ...ownerHelpers(asOwner(exec, lanes, config.asOwner), config.asOwner, signal),
-    identify: identifier(exec, lanes, config.helper),
     responds: respondsBy(exec, config.slurm.bin),
     runs: runStore(config.workDir),
     proc: '/proc',
@@ -186,15 +184,9 @@ export function createStarter(ports: EnginePorts, stands: Partial<Parts> = {}): 
         const { owner, task } = run;
         const places = placesOf(config.workDir, jobId, run.restarts);
         const found = await foundOf(run);
-        const verdict = await checkTree({
-          proc: parts.proc,
-          owner,
-          task: task!,
-          log: places.log,
-          images: imagesOf(found, places),
-          identify: parts.identify,
-        });
-        if (!verdict.ok) return verdict;
+        const limits = await restoredLimits(parts.proc, task!, imagesOf(found, places));
+        if (!limits.ok) return limits;
+        for (const note of limits.notes) log.warn({ job_id: jobId, restarts: run.restarts }, note);
         const files = rollbacksOf(found.manifest, run).last;
         const tag = tagOf(jobId, run.restarts);
         const answer = await parts.asOwner(owner, [{ op: 'roll-back', tag, files, change: true }]);

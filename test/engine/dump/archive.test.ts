@@ -24,7 +24,7 @@ const owner = {
   privateBytes: 0,
   sharedBytes: 0,
   inheritable: 0n,
-  permitted: 0n,
+  hasSeccompFilter: false,
   noNewPrivs: false,
 };
 

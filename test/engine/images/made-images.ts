@@ -64,27 +64,6 @@ function watch(wd: number, path: string | null): Buffer {
   ]);
 }
 
-/** Its sk-queues.img: packets of some bytes, each with the descriptors of these files (the first is 1) on their way. */
-export function queuesImage(packets: readonly (readonly number[])[]): Buffer {
-  const all = packets.flatMap((ids, at) => {
-    const data = Buffer.from(`packet ${at}`);
-    const rights = bytes(4, Buffer.concat([number(1, 1), ...ids.map((id) => number(2, id))]));
-    return [
-      sized(Buffer.concat([number(1, 7), number(2, data.length), ...(ids.length > 0 ? [rights] : [])])),
-      data,
-    ];
-  });
-  return Buffer.concat([magic(0x56264026), ...all]);
-}
-
-/** Its remap-fpath.img: files that were deleted (1), or have another name now (0). */
-export function remapsImage(remaps: readonly (readonly [file: number, type: 0 | 1])[]): Buffer {
-  const all = remaps.map(([file, type]) =>
-    sized(Buffer.concat([number(1, file), number(2, 99), number(3, type)])),
-  );
-  return Buffer.concat([magic(0x59133954), ...all]);
-}
-
 export interface Creds {
   /** Real, effective, saved, file system. */
   readonly uids: readonly number[];
@@ -95,31 +74,68 @@ export interface Creds {
   readonly permitted?: readonly number[];
   readonly effective?: readonly number[];
   readonly ambient?: readonly number[];
+  /** Default: whole, as Linux 6.1 knows it. */
+  readonly bounding?: readonly number[];
   readonly securebits?: number;
   readonly noNewPrivs?: boolean;
 }
 
-/** Its core-PID.img, as far as the engine reads it. */
-export function coreImage(creds: Creds): Buffer {
-  const { uids, gids } = creds;
+/** What belongs to a process, and not to its other threads. */
+export interface Task {
+  /** 1: alive, 2: dead, 3: stopped, 6: a zombie. */
+  readonly state?: number;
+  /** By number: soft and hard; -1 is unlimited. Left out: the image has none. */
+  readonly rlimits?: readonly (readonly [soft: number, hard: number])[];
+  readonly oomScoreAdj?: number;
+}
+
+/** The ids of a user's ordinary program. */
+export const ordinary = (uid: number, gid: number, groups: readonly number[] = []): Creds => ({
+  uids: Array(4).fill(uid) as number[],
+  gids: Array(4).fill(gid) as number[],
+  groups,
+});
+
+/** Its core-PID.img, as far as the engine reads it. `creds`: null for a process that is dead. `task`: null for another thread. */
+export function coreImage(creds: Creds | null, task: Task | null = {}): Buffer {
+  const fields = [
+    number(1, 1),
+    ...(task === null ? [] : [bytes(3, taskOf(task))]),
+    ...(creds === null ? [] : [bytes(5, threadOf(creds))]),
+  ];
+  return Buffer.concat([magic(0x55053847), sized(Buffer.concat(fields))]);
+}
+
+function taskOf({ state = 1, rlimits, oomScoreAdj }: Task): Buffer {
+  const limits = (rlimits ?? []).map(([soft, hard]) =>
+    bytes(1, Buffer.concat([number(1, soft), number(2, hard)])),
+  );
+  return Buffer.concat([
+    number(1, state),
+    number(2, 0),
+    number(3, 0),
+    bytes(6, Buffer.from('bash')),
+    ...(rlimits === undefined ? [] : [bytes(8, Buffer.concat(limits))]),
+    ...(oomScoreAdj === undefined ? [] : [number(14, oomScoreAdj)]),
+  ]);
+}
+
+function threadOf(creds: Creds): Buffer {
+  const { uids, gids, bounding = [0xffffffff, 0x1ff] } = creds;
   const each = (field: number, values: readonly number[] = []) => values.map((value) => number(field, value));
   const fields = [
     ...uids.flatMap((uid, at) => [number(2 * at + 1, uid), number(2 * at + 2, gids[at]!)]),
     ...each(9, creds.inheritable),
     ...each(10, creds.permitted),
     ...each(11, creds.effective),
-    ...each(12, [0xffffffff, 0x1ff]),
+    ...each(12, bounding),
     number(13, creds.securebits ?? 0),
     ...each(14, creds.groups),
     bytes(15, Buffer.from('unconfined')),
     number(18, creds.noNewPrivs ? 1 : 0),
     ...each(19, creds.ambient),
   ];
-  const thread = [number(1, 0), bytes(10, Buffer.concat(fields)), bytes(13, Buffer.from('bash'))];
-  return Buffer.concat([
-    magic(0x55053847),
-    sized(Buffer.concat([number(1, 1), bytes(5, Buffer.concat(thread))])),
-  ]);
+  return Buffer.concat([number(1, 0), bytes(10, Buffer.concat(fields)), bytes(13, Buffer.from('bash'))]);
 }
 
 function magic(second: number): Buffer {
@@ -143,10 +159,11 @@ const number = (field: number, value: number): Buffer => Buffer.concat([varint(f
 const bytes = (field: number, value: Buffer): Buffer =>
   Buffer.concat([varint(field * 8 + 2), varint(value.length), value]);
 
+/** A negative number is 2^64 more, and takes ten bytes. */
 function varint(value: number): Buffer {
   const digits: number[] = [];
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) return Buffer.from([...digits, rest]);
-    digits.push((rest % 128) + 128);
+  for (let rest = BigInt.asUintN(64, BigInt(value)); ; rest >>= 7n) {
+    if (rest < 128n) return Buffer.from([...digits, Number(rest)]);
+    digits.push(Number(rest & 127n) + 128);
   }
 }

@@ -1,12 +1,23 @@
-import { chmod, chown, mkdir, mkdtempDisposable, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtempDisposable,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { deviceOf } from '../../../daemon/engine/dump/file-systems.ts';
+import type { CommandResult } from '../../../daemon/system/ports.ts';
 import { until } from '../../lab/until.ts';
 import { isRoot } from '../as-owner/support.ts';
-import { coreImage, filesImage, queuesImage } from '../images/made-images.ts';
-import { Rig } from '../support/rig.ts';
+import { type Creds, coreImage, filesImage, ordinary } from '../images/made-images.ts';
+import { Rig, says, TIMED_OUT } from '../support/rig.ts';
 
 let rig: Rig;
 beforeEach(async () => {
@@ -159,25 +170,85 @@ test('a dump that fails is told in CRIU’s own words, and leaves nothing', asyn
   await rig.saved();
 });
 
-test.runIf(isRoot).each(['simple', 'rootfs'] as const)(
-  'a job (%s) with a socket that is not its owner’s to make is refused, and runs on',
+const REFUSED = "/tmp/api.sock: another user's socket is there";
+
+test.each(['simple', 'rootfs'] as const)(
+  'a job (%s) with something that its owner could not restore is refused, and runs on',
   async (kind) => {
-    const name = join(rig.node.dir, 'api.sock');
-    await rig.leaves('files.img', filesImage({ sockets: [{ name }] }));
+    await rig.leaves('refuses', REFUSED);
     const { details } = await failed(await accepted(rig.ask(kind)));
-    expect(details).toMatch(/^the job may not have the socket ".*api\.sock": .*no permission$/);
+    expect(details).toBe(`the job's owner could not restore it: ${REFUSED}`);
     expect([
       await rig.left('work/dump'),
       await rig.left('run/frozen'),
       await rig.node.freezerState(),
     ]).toEqual([[], [], 'THAWED']);
     expect(await rig.store.ofJob(7)).toEqual([]);
-    await rig.leaves('files.img', filesImage({ sockets: [{ name: '\0abstract' }, { name: '' }] }));
-    await rig.saved();
+    expect((await rig.dumps()).length).toBe(1);
+    await rm(join(rig.node.dir, 'refuses'));
+    await rig.saved(kind);
   },
 );
 
-test('a job that watches what nobody could look at after a restore is refused, and runs on', async () => {
+test('the owner is asked for all that a restore opens, makes, watches and connects to, by its path', async () => {
+  await rig.leaves(
+    'files.img',
+    filesImage({
+      sockets: [
+        { name: '/tmp/own\xff' },
+        { name: '\0abstract' },
+        { name: '' },
+        { name: '/dev/log', extern: true },
+      ],
+      watches: [['/net/inbox\xff']],
+    }),
+  );
+  await rig.saved();
+  expect(await rig.looked()).toEqual({
+    args: 'may-restore --uid 1500 --gid 1500 --groups 1500 27',
+    entries: [
+      ...['bind /tmp/own\xff', 'connect /dev/log', 'read /net/inbox\xff'],
+      ...['read /usr/bin/bash', 'write /net/out'],
+    ],
+  });
+});
+
+test('a checkpoint without processes asks its owner for nothing', async () => {
+  await rig.leaves('refuses', REFUSED);
+  await rig.saved('rootfsonly');
+  expect(await rig.looked()).toBeNull();
+});
+
+test('a file that goes away just then is no hindrance in the next moment', async () => {
+  await rig.leaves('refuses', '/net/gone: it is gone');
+  let dumps = 0;
+  rig.before.set('criu-dump-1', async () => {
+    if (++dumps === 3) await rm(join(rig.node.dir, 'refuses'));
+    return undefined;
+  });
+  await rig.saved();
+  expect(dumps).toBe(3);
+  await rig.leaves('refuses', '/net/gone: it is gone');
+  expect((await failed(await accepted(rig.ask()))).details).toMatch(/could not restore it: .*it is gone$/);
+  expect(dumps).toBe(8);
+});
+
+test.each<[string, CommandResult, RegExp]>([
+  ['says nothing', { ok: true, stdout: Buffer.alloc(0) }, /ckptd-criu gave no answer$/],
+  ['has looked at less', { ok: true, stdout: Buffer.from('ok 1\n') }, /gave no answer$/],
+  ['says more', { ok: true, stdout: Buffer.from('ok 2\nok 2\n') }, /gave no answer$/],
+  ['hangs', TIMED_OUT, /took longer than/],
+  ['refuses, and does not say what', says('refused'), /: refused$/],
+])('a look that %s allows nothing', async (_, result, why) => {
+  rig.before.set('may-restore-1', async () => result);
+  const { details } = await failed(await accepted(rig.ask()));
+  expect(details).toMatch(/^the job's files cannot be looked at: /);
+  expect(details).toMatch(why);
+  expect((await rig.dumps()).length).toBe(1);
+  expect(await rig.store.ofJob(7)).toEqual([]);
+});
+
+test('a job that watches what has no path is refused, and runs on', async () => {
   await rig.leaves('files.img', filesImage({ watches: [[null]] }));
   expect((await failed(await accepted(rig.ask()))).details).toMatch(
     /no path any more .* cannot be restored$/,
@@ -186,14 +257,78 @@ test('a job that watches what nobody could look at after a restore is refused, a
   await rig.saved();
 });
 
-/** A job with a socket: what is run with its owner's rights, and the pid whose namespaces that is in. */
-async function looksAtSockets(): Promise<(string | null)[]> {
+test('a job with a filter of seccomp is refused before CRIU touches it; its files can be saved', async () => {
+  await rig.node.add({ pid: 71, ppid: 70, name: 'sandboxed', seccomp: 2 });
+  expect((await failed(await accepted(rig.ask()))).details).toBe(
+    'process 71 (sandboxed) of the job has a filter of seccomp, which only root could give back to it',
+  );
+  expect((await failed(await accepted(rig.ask('rootfs')))).details).toContain('a filter of seccomp');
+  expect([await rig.dumps(), await rig.node.freezerState()]).toEqual([[], 'THAWED']);
+  await rig.saved('rootfsonly');
+  // Strict mode, which every user gives to a process of theirs.
+  await rig.node.add({ pid: 71, ppid: 70, name: 'sandboxed', seccomp: 1 });
+  await rig.saved();
+});
+
+describe.runIf(isRoot)('a job whose files root may not reach', () => {
+  test('is dumped with the rights of its owner, and what they made is root’s then', async () => {
+    await rig.leaves('mode', 'squash');
+    const actionId = await rig.saved();
+    expect(await rig.dumps()).toEqual(['70 --leave-running', '70 --leave-running checkpoint_restore']);
+    const args = await readFile(join(rig.node.dir, 'arguments'), 'utf8');
+    expect(args).toMatch(
+      /^run --uid 1500 --gid 1500 --groups 1500 27 --capabilities checkpoint_restore --images \S+\/images -- \S+\/criu dump --no-default-config --unprivileged --tree 70 --images-dir \/proc\/self\/fd\/9 --log-file /,
+    );
+    expect(args).not.toContain('--work-dir');
+    const found = (await rig.store.find(actionId))!;
+    expect(found.manifest).toMatchObject({ frozenMs: 28.532, files: [{ path: '/net/out' }] });
+    // CRIU's log, its statistics and the record are no images.
+    expect(found.manifest.images.map(({ name }) => name)).toEqual([
+      'core-70.img',
+      'files.img',
+      'pages-1.img',
+    ]);
+    for (const name of await readdir(join(found.dir, 'images')))
+      expect((await stat(join(found.dir, 'images', name))).uid).toBe(0);
+  });
+
+  test('is dumped so at once the next time, as long as it is the same job', async () => {
+    await rig.leaves('mode', 'squash');
+    await rig.saved();
+    await rig.saved();
+    expect((await rig.dumps()).length).toBe(3);
+    await rig.node.add({ pid: 70, ppid: 60, name: 'slurm_script', startTime: 999 });
+    await rig.saved();
+    expect((await rig.dumps()).slice(3)).toEqual([
+      '70 --leave-running',
+      '70 --leave-running checkpoint_restore',
+    ]);
+  });
+
+  test('and its owner neither has a checkpoint by neither way, and both are told', async () => {
+    await rig.leaves('mode', 'squash-all');
+    expect((await failed(await accepted(rig.ask()))).details).toBe(
+      "CRIU: Can't open file /net/home/out: Permission denied (criu/files-reg.c:1684); with the rights of its owner: CRIU: Can't open file /net/home/out checkpoint_restore: Permission denied (criu/files-reg.c:1684)",
+    );
+    await rig.leaves('mode', '');
+    // Root may be let in by now.
+    await rig.saved();
+    expect((await rig.dumps()).at(-1)).toBe('70 --leave-running');
+  });
+
+  test('that fails otherwise is not dumped a second time', async () => {
+    await rig.leaves('mode', 'fail');
+    await failed(await accepted(rig.ask()));
+    expect(await rig.dumps()).toEqual(['70 --leave-running']);
+  });
+});
+
+/** What is looked at with the rights of the job's owner, by the pid in whose namespaces that is. */
+async function looksAtFiles(): Promise<(string | null)[]> {
   const entered: (string | null)[] = [];
-  await rig.leaves('files.img', filesImage({ sockets: [{ name: '/tmp/sock' }] }));
-  rig.before.set('as-owner-1', async ({ args }) => {
-    entered.push(args.includes('--target') ? args[args.indexOf('--target') + 1]! : null);
-    const stdout = Buffer.from('{"ok":true,"notes":[]}\n');
-    return { ok: true, stdout, stderr: '' };
+  rig.before.set('may-restore-1', async ({ args }) => {
+    entered.push(args.includes('--inside') ? args[args.indexOf('--inside') + 1]! : null);
+    return undefined;
   });
   await rig.node.mounts('self', 1);
   await rig.node.mounts(60, 1);
@@ -201,7 +336,7 @@ async function looksAtSockets(): Promise<(string | null)[]> {
 }
 
 test('nothing is run in a mount namespace that the job has made', async () => {
-  const entered = await looksAtSockets();
+  const entered = await looksAtFiles();
   await rig.node.mounts(70, 2);
   const { details } = await failed(await accepted(rig.ask()));
   expect(details).toMatch(/in another mount namespace than slurmstepd above it/);
@@ -209,7 +344,7 @@ test('nothing is run in a mount namespace that the job has made', async () => {
 });
 
 test('a slurmstepd that is not root’s is none, whatever its program is', async () => {
-  const entered = await looksAtSockets();
+  const entered = await looksAtFiles();
   await rig.node.mounts(60, 2);
   await rig.node.mounts(70, 2);
   rig.before.set('criu-dump-1', async () => {
@@ -220,8 +355,8 @@ test('a slurmstepd that is not root’s is none, whatever its program is', async
   expect(entered).toEqual([]);
 });
 
-test('the names of sockets are looked at where slurmstepd has its mounts', async () => {
-  const entered = await looksAtSockets();
+test('files are looked at where slurmstepd has its mounts', async () => {
+  const entered = await looksAtFiles();
   await rig.node.mounts(70, 1);
   await rig.saved();
   await rig.node.mounts(60, 3);
@@ -231,7 +366,7 @@ test('the names of sockets are looked at where slurmstepd has its mounts', async
 });
 
 test('those of a restored run are looked at where its pid 1 is, and only while that is root’s', async () => {
-  const entered = await looksAtSockets();
+  const entered = await looksAtFiles();
   await restoredRun();
   await rig.saved();
   expect(entered).toEqual(['90']);
@@ -269,20 +404,6 @@ async function restoredRun(): Promise<void> {
   await writeFile(join(rig.config.runDir, 'runs/7.json'), JSON.stringify(run));
 }
 
-test('a job that has a file on its way from one process to another is saved when that has arrived', async () => {
-  // Not root's alone to change.
-  const name = join(tmpdir(), 'ckptd-none/data');
-  await rig.leaves('files.img', filesImage({ files: [name] }));
-  await rig.leaves('sk-queues.img', queuesImage([[1]]));
-  const { details } = await failed(await accepted(rig.ask()));
-  expect(details).toMatch(
-    /^a file descriptor was on its way .*ckptd-none\/data.*: it is saved once that has arrived$/,
-  );
-  expect(await rig.node.freezerState()).toBe('THAWED');
-  await rig.leaves('sk-queues.img', queuesImage([[]]));
-  await rig.saved();
-});
-
 const LOOKING = `exe 70 8:1 1 100755 /usr/bin/bash
 fd 70 3 0 0:20 4 0 100444 1 /proc/99/stat
 end 2
@@ -306,17 +427,46 @@ test('a job that was looking at a process of somebody else’s is saved in anoth
 });
 
 test('credentials that somebody forged in the job’s memory are no part of a checkpoint', async () => {
-  const forged = { uids: [1500, 0, 1500, 1500], gids: Array(4).fill(1500), groups: [27] };
+  const forged = { ...ordinary(1500, 1500, [27]), uids: [1500, 0, 1500, 1500] };
   await rig.leaves('core-70.img', coreImage(forged));
   const { details } = await failed(await accepted(rig.ask()));
-  expect(details).toBe("a thread of the job (core-70.img) has the euid 0, which is not its owner's");
+  expect(details).toBe('a thread of the job (core-70.img) has another euid than its uid 1500');
   expect(await rig.store.ofJob(7)).toEqual([]);
   expect(await rig.node.freezerState()).toBe('THAWED');
-  // A program that was set-group-id for a moment.
+  // A program that was set-user-id for a moment.
   rig.before.set('criu-dump-1', async () => {
-    await rig.leaves('core-70.img', coreImage({ ...forged, uids: Array(4).fill(1500) }));
+    await rig.leaves('core-70.img', coreImage(ordinary(1500, 1500, [27])));
     return undefined;
   });
+  await rig.saved();
+});
+
+test.each<[string, Creds]>([
+  ['the job runs as uid 0, and belongs to uid 1500', ordinary(0, 1500)],
+  ['the job runs as uid 1501, and belongs to uid 1500', ordinary(1501, 1500)],
+  ['a process of the job has the gid 27, and its first has 1500', ordinary(1500, 27)],
+  ['the job has the group 28, which its owner has not on this node', ordinary(1500, 1500, [27, 28])],
+  [
+    'a thread of the job has inheritable capabilities of its own',
+    { ...ordinary(1500, 1500), inheritable: [3] },
+  ],
+])('%s: it is saved in another moment, if it is not so then', async (why, creds) => {
+  await rig.node.add({ pid: 70, ppid: 60, name: 'slurm_script', inheritable: '0000000000000001' });
+  await rig.leaves('core-70.img', coreImage(creds));
+  expect((await failed(await accepted(rig.ask()))).details).toBe(why);
+  expect((await rig.dumps()).length).toBe(5);
+  expect([await rig.looked(), await rig.node.freezerState()]).toEqual([null, 'THAWED']);
+  // What the first of them has, each may have.
+  await rig.leaves('core-70.img', coreImage({ ...ordinary(1500, 1500, [1500, 27]), inheritable: [1] }));
+  await rig.saved();
+});
+
+test('a thread with a way to new privileges that the first process has not is no part of a checkpoint', async () => {
+  await rig.node.add({ pid: 70, ppid: 60, name: 'slurm_script', noNewPrivs: true });
+  expect((await failed(await accepted(rig.ask()))).details).toBe(
+    'a thread of the job has a way to new privileges',
+  );
+  await rig.leaves('core-70.img', coreImage({ ...ordinary(1500, 1500), noNewPrivs: true }));
   await rig.saved();
 });
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Cores, Credentials } from '../../../daemon/engine/images/cores.ts';
 import { restoreArgv, unknownOptions } from '../../../daemon/engine/start/argv.ts';
 import { whyIncompatible } from '../../../daemon/engine/start/compatible.ts';
 import { placesOf } from '../../../daemon/engine/start/places.ts';
@@ -25,36 +26,76 @@ test.each([
   expect(whyIncompatible({ criu: taken, cpuFlags }, host)).toBe(why);
 });
 
-test('the command restores into the namespaces of ckptd-criu init, with the options of the dump', () => {
-  const command = {
-    helper: '/usr/lib/ckptd/ckptd-criu',
-    criu: '/usr/sbin/criu',
-    owner: OWNER,
-    places: placesOf('/var/lib/ckptd-engine', 7, 2),
-    images: '/var/lib/ckptd-engine/restore/7.2/images',
-    guards: ['/home', '/tmp'],
-    hasSockets: false,
-    options: ['--shell-job', '--file-locks'],
+const COMMAND = {
+  helper: '/usr/lib/ckptd/ckptd-criu',
+  criu: '/usr/sbin/criu',
+  owner: OWNER,
+  places: placesOf('/var/lib/ckptd-engine', 7, 2),
+  images: '/var/lib/ckptd-engine/restore/7.2/images',
+  rootPid: 40,
+  options: ['--shell-job', '--file-locks'],
+};
+
+/** Of processes whose soft limits of open files are these; null: one that says nothing of its limits. */
+function coresOf(credentials: Partial<Credentials>, ...files: readonly (bigint | null)[]): Cores {
+  const nofile = (soft: bigint | null): [bigint, bigint][] => [
+    ...Array<[bigint, bigint]>(7).fill([-1n, -1n]),
+    ...(soft === null ? [] : [[soft, 2n ** 40n] as [bigint, bigint]]),
+  ];
+  return {
+    credentials: {
+      ...{ uid: OWNER.uid, gid: OWNER.gid, groups: [61_236, 61_237] },
+      ...{ inheritable: 0n, boundingSet: (1n << 41n) - 1n, noNewPrivs: false },
+      ...credentials,
+    },
+    limits: new Map(files.map((soft, at) => [40 + at, { rlimits: nofile(soft), oomScoreAdj: 0 }])),
+    endWithParent: new Set(),
   };
-  const argv = restoreArgv(command);
+}
+
+const wordAfter = (argv: readonly string[], option: string) => argv[argv.indexOf(option) + 1];
+
+test('the command restores into the namespaces of ckptd-criu init, with the rights of the owner', () => {
+  const argv = restoreArgv({ ...COMMAND, cores: coresOf({}, 1024n, 5000n) });
   const at = argv.indexOf('--');
-  expect(argv.slice(0, at).join(' ')).toBe(
-    `/usr/lib/ckptd/ckptd-criu init --uid ${OWNER.uid} --gid ${OWNER.gid} ` +
-      '--pidfile /var/lib/ckptd-engine/restore/7.2/work/pid ' +
-      '--log /var/lib/ckptd-engine/restore/7.2/work/restore.log --guard /home --guard /tmp',
-  );
-  const withSockets = restoreArgv({ ...command, hasSockets: true });
-  expect(withSockets.slice(at, at + 3)).toEqual([
-    '--sockets',
-    `${OWNER.uid} ${OWNER.gid} ${OWNER.groups[0]}`,
-    '--',
+  expect(argv.slice(0, at)).toEqual([
+    ...['/usr/lib/ckptd/ckptd-criu', 'init'],
+    ...['--uid', String(OWNER.uid), '--gid', String(OWNER.gid), '--groups', '61236 61237'],
+    ...['--capabilities', 'checkpoint_restore'],
+    ...['--images', '/var/lib/ckptd-engine/restore/7.2/images', '--root', '40', '--files', '5000'],
+    ...['--log', '/var/lib/ckptd-engine/restore/7.2/restore.log'],
   ]);
   expect(argv.slice(at + 1).join(' ')).toBe(
-    '/usr/sbin/criu restore --images-dir /var/lib/ckptd-engine/restore/7.2/images ' +
-      '--work-dir /var/lib/ckptd-engine/restore/7.2/work --log-file restore.log -v2 --shell-job --file-locks ' +
-      '--manage-cgroups=ignore --restore-detached --restore-sibling ' +
-      '--pidfile /var/lib/ckptd-engine/restore/7.2/work/pid --action-script /usr/lib/ckptd/ckptd-criu',
+    '/usr/sbin/criu --no-default-config --shell-job --file-locks --manage-cgroups=ignore',
   );
+});
+
+test.each([
+  ['whole', (1n << 41n) - 1n, 'checkpoint_restore'],
+  ['whole, and of a later Linux', (1n << 45n) - 1n, 'checkpoint_restore'],
+  ['without the first one', (1n << 41n) - 2n, 'checkpoint_restore,setpcap'],
+  ['without the last one', (1n << 40n) - 1n, 'checkpoint_restore,setpcap'],
+  ['empty', 0n, 'checkpoint_restore,setpcap'],
+])(
+  'where the bounding set of a job is %s, CRIU has what it takes to make it so again',
+  (_, boundingSet, has) => {
+    const argv = restoreArgv({ ...COMMAND, cores: coresOf({ boundingSet }) });
+    expect(wordAfter(argv, '--capabilities')).toBe(has);
+  },
+);
+
+test.each([
+  ['the largest', [16n, 1_000_000n, 1024n], '1000000'],
+  ['none, where nobody has any', [], '0'],
+  ['none, where the image has none', [null], '0'],
+  ['a billion at most', [2n ** 40n], '1073741824'],
+  ['none of an unlimited one, which the kernel does not have', [-1n], '0'],
+])('CRIU may have as many files open as a process of the job: %s', (_, soft, files) => {
+  expect(wordAfter(restoreArgv({ ...COMMAND, cores: coresOf({}, ...soft) }), '--files')).toBe(files);
+});
+
+test('a job without supplementary groups has an empty word for them', () => {
+  expect(wordAfter(restoreArgv({ ...COMMAND, cores: coresOf({ groups: [] }) }), '--groups')).toBe('');
 });
 
 test('options that could name a program or a path are not taken from a manifest', () => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -10,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { storeFile } from '../../../daemon/engine/dump/compress.ts';
@@ -29,6 +30,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 const PAGES = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 7919) % 251));
 const places = () => placesOf(join(folder, 'work'), 7, 1);
 const stored = (name: string) => join(folder, 'images', name);
+const modeOf = (path: string) => (statSync(path).mode & 0o7777).toString(8);
 
 /** A checkpoint as the dump's side stores it. */
 async function checkpoint(compress: 'zstd' | 'none' = 'zstd'): Promise<Found> {
@@ -145,11 +147,37 @@ test.each([0, 3, 4])(
   },
 );
 
-test('what is unpacked is for root alone, large and small', async () => {
+test('images, large and small, are for everybody to read who is given their folder, and for nobody to write', async () => {
   const { manifest } = await instead(zip(Buffer.alloc(3_000_000)), 3_000_000);
   expect(await prepare(foundOf(manifest, { dir: folder }), places())).toMatchObject({ ok: true });
-  for (const name of ['core-1.img', 'pages-1.img'])
-    expect(statSync(join(places().images, name)).mode & 0o777).toBe(0o600);
+  for (const name of ['core-1.img', 'pages-1.img', 'empty.img'])
+    expect(modeOf(join(places().images, name))).toBe('444');
+  expect(modeOf(places().images)).toBe('555');
+});
+
+test('nobody but root comes to their folder by a path, and the archive is for root alone', async () => {
+  await prepare(await checkpoint(), places());
+  expect([modeOf(dirname(places().dir)), modeOf(places().dir), modeOf(places().archive)]).toEqual([
+    '700',
+    '700',
+    '600',
+  ]);
+});
+
+test('images that stay where they are can be read there, too', async () => {
+  const found = await checkpoint('none');
+  chmodSync(stored('core-1.img'), 0o600);
+  chmodSync(join(folder, 'images'), 0o700);
+  expect(await prepare(found, places())).toMatchObject({ ok: true });
+  expect([modeOf(stored('core-1.img')), modeOf(join(folder, 'images'))]).toEqual(['444', '555']);
+});
+
+test('images that were not whole are not made readable', async () => {
+  const found = await checkpoint('none');
+  chmodSync(join(folder, 'images'), 0o700);
+  truncateSync(stored('pages-1.img'), 5);
+  expect(await prepare(found, places())).toMatchObject({ ok: false });
+  expect(modeOf(join(folder, 'images'))).toBe('700');
 });
 
 test('an image without a checksum could be anything', async () => {

@@ -1,61 +1,89 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Folder } from '../as-owner/support.ts';
 
 const PYTHON = '/usr/bin/python3';
 export const hasPython = spawnSync(PYTHON, ['--version']).status === 0;
 
+/** A restored process, in its own words. */
+export interface Restored {
+  /** In its own pid namespace. */
+  readonly pid: number;
+  readonly rlimits: readonly (readonly [soft: number, hard: number])[];
+  readonly oomScoreAdj: number;
+}
+
 export interface RestoredTree extends AsyncDisposable {
   /** In the place of the batch task: its child is pid 1 of a namespace. */
   readonly task: number;
   /** That child. */
   readonly init: number;
+  /** The root first. */
+  readonly restored: readonly Restored[];
 }
 
+export interface Restoring {
+  /** Python that runs in the root. `child(f)` makes a process more, in which `f` runs; `limit(number, soft, hard)`. */
+  readonly root?: string;
+  /** Whose child the root is: CRIU's, or as it has ended, that of pid 1. */
+  readonly below?: 'CRIU' | 'init';
+  /** In front of the task's own command. */
+  readonly begins?: readonly string[];
+}
+
+/** The pid of the root in its namespace. */
+export const ROOT = 3;
+
+const PRELUDE = `
+import json, os, resource, sys, threading
+def about():
+  limits = [resource.getrlimit(each) for each in range(16)]
+  return {"pid": os.getpid(), "rlimits": limits, "oomScoreAdj": int(open("/proc/self/oom_score_adj").read())}
+others = []
+def child(body=lambda: None):
+  told, tells = os.pipe()
+  if os.fork() == 0:
+    body()
+    os.write(tells, json.dumps(about()).encode())
+    sys.stdin.read()
+    os._exit(0)
+  others.append(json.loads(os.read(told, 65536)))
+def limit(number, soft, hard): resource.setrlimit(number, (soft, hard))
+`;
+
 /**
- * A tree as CRIU leaves it for the look: root's processes in a pid namespace, of which the first stands for CRIU
- * and the others were restored. `opens` and `criu` are Python that runs in them; CRIU's log is `log`.
+ * A tree as CRIU leaves it for the look, in a pid namespace of its own: pid 1, CRIU, and what was restored, all of it
+ * waiting.
  */
 export async function restoredTree(
   folder: Folder,
-  log: string,
-  opens = 'pass',
-  criu = '',
+  { root = 'pass', below = 'CRIU', begins = [] }: Restoring = {},
 ): Promise<RestoredTree> {
-  const [fifo, restored, first] = ['fifo', 'restored.py', 'criu.py'].map((name) => folder.at(name));
-  const body = opens.trim().replaceAll('\n', '\n  ');
+  const program = folder.at('restored.py');
+  const body = root.trim().replaceAll('\n', '\n  ');
   const caught = 'except BaseException as e: print("failed", repr(e), flush=True)';
-  const wait = 'import sys; print("ready", flush=True); sys.stdin.read()';
-  writeFileSync(restored!, `import os, mmap\ntry:\n  ${body}\n${caught}\n${wait}\n`);
-  writeFileSync(first!, `${criu}\nimport time\nprint("ready", flush=True)\ntime.sleep(1000)\n`);
-  writeFileSync(log, '');
-  chmodSync(log, 0o600);
-  spawnSync('mkfifo', [fifo!]);
-  // The shell is pid 1, and what it starts first is its first child.
-  const script = `cd /; exec 4<&0 0</dev/null; ${PYTHON} ${first} & read -r go < ${fifo}; ${PYTHON} ${restored} 7>>${log} <&4 & wait`;
-  const args = ['--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', script];
-  const task = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const tree = { task: task.pid!, init: 0, [Symbol.asyncDispose]: () => end(task) };
+  const wait = 'print(json.dumps([about()] + others), flush=True); sys.stdin.read()';
+  writeFileSync(program, `${PRELUDE}\ntry:\n  ${body}\n${caught}\n${wait}\n`);
+  // The shell is pid 1, and what stands for CRIU pid 2.
+  const criu = below === 'CRIU' ? `sh -c '${PYTHON} ${program}; true'` : `sleep 1000 & ${PYTHON} ${program}`;
+  const args = ['--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-c', `cd /; ${criu}; true`];
+  const [file, ...words] = [...begins, 'unshare', ...args];
+  const task = spawn(file!, words, { stdio: ['pipe', 'pipe', 'inherit'] });
   try {
-    const lines = createInterface({ input: task.stdout })[Symbol.asyncIterator]();
-    await ready(lines);
-    writeFileSync(fifo!, 'go\n');
-    await ready(lines);
-    const children = spawnSync('cat', [`/proc/${task.pid}/task/${task.pid}/children`], {
-      encoding: 'utf8',
-    }).stdout;
-    return { ...tree, init: Number(children.trim()) };
+    const { value } = await createInterface({ input: task.stdout })[Symbol.asyncIterator]().next();
+    if (!value?.startsWith('[')) throw new Error(`the tree is not ready: ${value}`);
+    const children = readFileSync(`/proc/${task.pid}/task/${task.pid}/children`, 'latin1');
+    const restored = JSON.parse(value) as Restored[];
+    return {
+      ...{ task: task.pid!, init: Number(children.trim()), restored },
+      [Symbol.asyncDispose]: () => end(task),
+    };
   } catch (error) {
     await end(task);
     throw error;
   }
-}
-
-async function ready(lines: AsyncIterator<string>): Promise<void> {
-  const { value } = await lines.next();
-  if (value !== 'ready') throw new Error(`the tree is not ready: ${value}`);
 }
 
 async function end(task: ChildProcess): Promise<void> {

@@ -13,9 +13,9 @@ import type { JobFacts } from '../../../daemon/vocabulary/job.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { recordingLog } from '../../support/log.ts';
 import { Folder, inoOf, OWNER, PROGRAM } from '../as-owner/support.ts';
-import { filesImage } from '../images/made-images.ts';
+import { type Creds, coreImage, filesImage, ordinary, type Task } from '../images/made-images.ts';
 import { FakeStore } from './fake-store.ts';
-import { identify } from './helper.ts';
+import { ROOT } from './restored-tree.ts';
 import { CLUSTER, id, manifestOf } from './support.ts';
 
 export const DUMPED = 'line 1\nline 2\n';
@@ -32,8 +32,9 @@ export class Scene implements Disposable {
   /** What Slurm answers, the last one again and again. */
   slurm: JobAnswer[];
   looks = 0;
-  /** Names of sockets in the checkpoints that are made from now on. */
-  sockets: string[] = [];
+  /** Who the processes are in the checkpoints that are made from now on, and what their limits are. */
+  creds: Creds = ordinary(OWNER.uid, OWNER.gid);
+  task: Task = {};
   /** Why the last start lost the job's work, as its user reads it; null: it did not. */
   lost: string | null = null;
   /** Nodes that Slurm does not reach. */
@@ -61,11 +62,11 @@ export class Scene implements Disposable {
     mkdirSync(join(dir, 'images'), { recursive: true });
     const files = filesImage({
       files: [this.home.at('out'), this.home.at('data')],
-      sockets: this.sockets.map((name) => ({ name })),
     });
     const images: Manifest['images'][number][] = [];
     for (const [name, content] of [
-      ['core.img', `image of ${number}`],
+      [`core-${ROOT}.img`, coreImage(this.creds, this.task)],
+      ['pages-1.img', `pages of ${number}`],
       ['files.img', files],
     ] as const) {
       writeFileSync(join(this.work, 'image'), content);
@@ -111,7 +112,7 @@ export class Scene implements Disposable {
     const look = async (): Promise<JobAnswer> => this.slurm[Math.min(this.looks++, this.slurm.length - 1)]!;
     const ports = { config, store, exec: systemExec(), clock, log, signal: this.#stop.signal };
     const responds = async (node: string) => !this.silent.has(node);
-    return createStarter(ports, { look, identify, responds, ...stands });
+    return createStarter(ports, { look, responds, ...stands });
   }
 
   /** The end of the engines so far, as by SIGTERM; not of those that are made from now on. */

@@ -20,8 +20,7 @@ async function comesBack(scene: Scene): Promise<void> {
   const plan = await scene.start(engine);
   expect(plan).not.toBeNull();
   scene.stepdOpens();
-  const log = `${scene.work}/restore/7.1/work/restore.log`;
-  await using tree = await restoredTree(scene.home, log);
+  await using tree = await restoredTree(scene.home);
   expect(await engine.go(7, tree.task)).toEqual(OK);
   expect(await engine.check(7)).toEqual(OK);
   expect(await engine.restored(7, { init: tree.init, root: 2 })).toEqual(OK);

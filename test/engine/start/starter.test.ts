@@ -1,16 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
-  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { storeFile } from '../../../daemon/engine/dump/compress.ts';
@@ -19,6 +16,7 @@ import { MOST_HANGING_MS } from '../../../daemon/engine/start/store-back.ts';
 import { Lanes } from '../../../daemon/system/lanes.ts';
 import { systemExec } from '../../../daemon/system/process/exec.ts';
 import { isRoot, OWNER, PROGRAM } from '../as-owner/support.ts';
+import { type Creds, ordinary } from '../images/made-images.ts';
 import { helpersLeft } from './helpers-left.ts';
 import { hasPython, restoredTree } from './restored-tree.ts';
 import { DUMPED, LATE, Scene } from './scene.ts';
@@ -52,12 +50,12 @@ whole('a job comes back: its files as they were at the dump, whatever was writte
     `/usr/lib/ckptd/ckptd-criu init --uid ${OWNER.uid} --gid ${OWNER.gid}`,
   );
   const places = join(scene.work, 'restore/7.1');
-  expect(readFileSync(join(places, 'images/core.img'), 'utf8')).toBe('image of 1');
+  expect(readFileSync(join(places, 'images/pages-1.img'), 'utf8')).toBe('pages of 1');
   expect(scene.home.names()).toEqual(['.out.ckptd-7.1', 'data']);
   scene.stepdOpens();
 
   await helpersLeft(1);
-  await using tree = await restoredTree(scene.home, join(places, 'work/restore.log'));
+  await using tree = await restoredTree(scene.home);
   expect(await engine.go(7, tree.task)).toEqual(OK);
   // What CRIU compares is as it was; the output is not cut before everything has gone well.
   expect(scene.home.text('data')).toBe('0123');
@@ -98,7 +96,7 @@ whole('a job whose engine ended while it was restored is looked at and noted by 
   const engine = scene.engine();
   await scene.start(engine);
   scene.stepdOpens();
-  await using tree = await restoredTree(scene.home, join(scene.work, 'restore/7.1/work/restore.log'));
+  await using tree = await restoredTree(scene.home);
   expect(await engine.go(7, tree.task)).toEqual(OK);
   expect(await engine.check(7)).toEqual(OK);
   const kept = scene.home.names();
@@ -133,41 +131,95 @@ asRoot('a restore that fails loses no output, and the checkpoints that fit no mo
   ]);
 });
 
-asRoot('a job whose socket is somebody else’s here is not restored, and theirs stays', async () => {
+whole('a restored process without a limit that it had keeps its job from running', async () => {
   using scene = new Scene();
-  const work = scene.work;
-  // Root's.
-  const theirs = createServer().listen(join(work, 'api.sock'));
-  await once(theirs, 'listening');
-  const { ino } = statSync(join(work, 'api.sock'));
-  scene.sockets = [join(work, 'api.sock')];
+  scene.task = { rlimits: [[12_345, 12_345]], oomScoreAdj: 0 };
   await scene.checkpoint();
-  expect(await scene.start(scene.engine())).toBeNull();
-  expect(scene.lost).toMatch(/the job may not have the socket ".*api\.sock": .* no permission$/);
-  expect(scene.home.names()).toEqual(['data', 'out']);
-  expect(statSync(join(work, 'api.sock')).ino).toBe(ino);
-  theirs.close();
+  const engine = scene.engine();
+  await scene.start(engine);
+  scene.stepdOpens();
+  await using tree = await restoredTree(scene.home);
+  expect(await engine.go(7, tree.task)).toEqual(OK);
+  expect(await engine.check(7)).toEqual({
+    ok: false,
+    message: expect.stringMatching(
+      /^process 3 \(python3\S*\) of the job had a limit of 12345 \(hard: 12345\) for its CPU time, /,
+    ),
+  });
+  expect(await engine.restored(7, { init: tree.init, root: 3 })).toMatchObject({ ok: false });
+  // What was appended since is there yet.
+  expect(scene.home.text('out')).toBe(DUMPED + LATE);
 });
 
-asRoot(
-  'a socket is looked at once more before CRIU runs, which makes it with its owner’s rights',
-  async () => {
+whole('a restored process with another OOM score is told of, and its job runs', async () => {
+  using scene = new Scene();
+  scene.task = { rlimits: [], oomScoreAdj: -998 };
+  await scene.checkpoint();
+  const engine = scene.engine();
+  await scene.start(engine);
+  scene.stepdOpens();
+  await using tree = await restoredTree(scene.home);
+  expect(await engine.go(7, tree.task)).toEqual(OK);
+  expect(await engine.check(7)).toEqual(OK);
+  expect(scene.log.lines).toContainEqual(
+    expect.objectContaining({
+      level: 'warn',
+      message: expect.stringMatching(/^process 3 .* OOM score adjustment -?\d+, and had -998$/),
+      fields: expect.objectContaining({ job_id: 7, restarts: 1 }),
+    }),
+  );
+});
+
+const WHO = `uid ${OWNER.uid}, gid ${OWNER.gid}`;
+test.each<[string, Creds, string]>([
+  [
+    'another uid',
+    ordinary(0, OWNER.gid),
+    `its processes are uid 0, gid ${OWNER.gid}, and the job is started for ${WHO}`,
+  ],
+  [
+    'another gid',
+    ordinary(OWNER.uid, 27),
+    `its processes are uid ${OWNER.uid}, gid 27, and the job is started for ${WHO}`,
+  ],
+  [
+    'a group that its owner has not here',
+    ordinary(OWNER.uid, OWNER.gid, [OWNER.gid, 27]),
+    `its processes have the group 27, which uid ${OWNER.uid} has not on this node`,
+  ],
+  [
+    'an effective uid of its own',
+    { ...ordinary(OWNER.uid, OWNER.gid), uids: [OWNER.uid, 0, OWNER.uid, OWNER.uid] },
+    `a thread of the job (core-3.img) has another euid than its uid ${OWNER.uid}`,
+  ],
+])(
+  'images of a process with %s are not restored, and nothing of the job is touched',
+  async (_, creds, why) => {
     using scene = new Scene();
-    scene.sockets = [scene.home.at('sock')];
+    scene.creds = creds;
     await scene.checkpoint();
-    const engine = scene.engine();
-    const plan = await scene.start(engine);
-    expect(plan?.argv.join(' ')).toContain(` --sockets ${OWNER.uid} ${OWNER.gid} -- `);
-    scene.stepdOpens();
-    const stranger = createServer().listen(scene.home.at('sock'));
-    await once(stranger, 'listening');
-    expect(await engine.go(7, process.pid)).toEqual({
-      ok: false,
-      message: expect.stringMatching(/the job may not have the socket ".*sock": a socket of uid 0 is there$/),
-    });
-    stranger.close();
+    expect(await scene.start(scene.engine())).toBeNull();
+    expect(scene.lost).toBe(`none of its checkpoints can be restored here: ${why}`);
+    expect([scene.home.names(), scene.home.text('out'), scene.staged]).toEqual([
+      ['data', 'out'],
+      DUMPED + LATE,
+      [],
+    ]);
   },
 );
+
+asRoot('CRIU has as many open files as the job could have, and what its bounding set takes', async () => {
+  using scene = new Scene();
+  scene.task = { rlimits: [...Array<[number, number]>(7).fill([-1, -1]), [4321, 9876]], oomScoreAdj: 0 };
+  scene.creds = { ...scene.creds, groups: [OWNER.gid], bounding: [0xffff, 0] };
+  await scene.checkpoint();
+  const plan = await scene.start(scene.engine());
+  expect(plan?.argv.join(' ')).toMatch(
+    new RegExp(
+      ` --groups ${OWNER.gid} --capabilities checkpoint_restore,setpcap --images ${scene.work}/restore/7\\.1/images --root 40 --files 4321 --log `,
+    ),
+  );
+});
 
 asRoot('reports that come twice, too early or too late change nothing', async () => {
   using scene = new Scene();
@@ -377,15 +429,15 @@ asRoot('a damaged checkpoint is deprecated, and the one before it is used', asyn
   using scene = new Scene();
   await scene.checkpoint(1);
   const dir = await scene.checkpoint(2);
-  truncateSync(join(dir, 'images/core.img.zst'), 3);
+  truncateSync(join(dir, 'images/pages-1.img.zst'), 3);
   expect((await scene.start(scene.engine()))?.actionId).toBe(id(1));
   expect(scene.said('error')).toEqual([
     expect.stringMatching(
-      `^job 7 cannot be restored from checkpoint ${id(2)}: its image core.img.zst has 3 bytes and not \\d+$`,
+      `^job 7 cannot be restored from checkpoint ${id(2)}: its image pages-1.img.zst has 3 bytes and not \\d+$`,
     ),
   ]);
   expect(scene.store.asked).toEqual([
-    expect.stringMatching(/^deprecate 2: its image core.img.zst has 3 bytes/),
+    expect.stringMatching(/^deprecate 2: its image pages-1.img.zst has 3 bytes/),
   ]);
 });
 

@@ -17,6 +17,11 @@ export interface FakeProcess {
   readonly cgroup?: string;
   readonly exe?: string;
   readonly cmdline?: readonly string[];
+  /** Of seccomp(2): 2 is a filter. */
+  readonly seccomp?: number;
+  /** Capabilities, as /proc has them. */
+  readonly inheritable?: string;
+  readonly noNewPrivs?: boolean;
 }
 
 const STEP = '/slurm_n1/uid_1500/job_7/step_batch';
@@ -68,9 +73,11 @@ export class FakeNode implements AsyncDisposable {
     await writeFile(join(folder, 'stat'), `${pid} (${name}) ${state} ${ppid} ${rest} ${startTime} 0 0\n`);
     const ids = `${process.realUid ?? uid}\t${uid}\t${uid}\t${uid}`;
     const ns = process.nsPid === undefined ? `${pid}` : `${pid}\t${process.nsPid}`;
+    const { seccomp = 0, inheritable = '0000000000000000', noNewPrivs = false } = process;
+    const rights = `CapInh:\t${inheritable}\nNoNewPrivs:\t${noNewPrivs ? 1 : 0}\nSeccomp:\t${seccomp}\nSeccomp_filters:\t0\n`;
     await writeFile(
       join(folder, 'status'),
-      `Name:\t${name}\nUid:\t${ids}\nGid:\t${ids}\nGroups:\t${uid} 27 \nNSpid:\t${ns}\nRssAnon:\t 100 kB\nRssShmem:\t 8 kB\nVmSwap:\t 0 kB\n`,
+      `Name:\t${name}\nUid:\t${ids}\nGid:\t${ids}\nGroups:\t${uid} 27 \nNSpid:\t${ns}\n${rights}RssAnon:\t 100 kB\nRssShmem:\t 8 kB\nVmSwap:\t 0 kB\n`,
     );
     await writeFile(join(folder, 'cgroup'), `6:freezer:${cgroup}\n0::/system.slice/slurmd.service\n`);
     await writeFile(join(folder, 'cmdline'), (process.cmdline ?? [name]).map((word) => `${word}\0`).join(''));

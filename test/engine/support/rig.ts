@@ -11,7 +11,7 @@ import { until } from '../../lab/until.ts';
 import { type FakeSlurm, fakeSlurm } from '../../support/fake-slurm/fake-slurm.ts';
 import { recordingLog } from '../../support/log.ts';
 import { PROGRAM } from '../as-owner/support.ts';
-import { coreImage } from '../images/made-images.ts';
+import { coreImage, ordinary } from '../images/made-images.ts';
 import { FakeNode } from './fake-node.ts';
 
 export const CLUSTER = '0b7e1d3c-5a52-4c54-9c1e-3d0d6e3f2a10';
@@ -63,8 +63,8 @@ export class Rig implements AsyncDisposable {
     await writeFile(rig.config.criu, '#!/bin/sh\necho "Version: 4.1.1"\n', { mode: 0o755 });
     await rig.leaves('stats', Buffer.from(STATS, 'hex'));
     await rig.leaves('record', RECORD);
-    const own = Array(4).fill(1500);
-    await rig.leaves('core-70.img', coreImage({ uids: own, gids: own, groups: [1500, 27] }));
+    await rig.leaves('core-70.img', coreImage(ordinary(1500, 1500, [1500, 27])));
+    rig.before.set('id', async () => ({ ok: true, stdout: Buffer.from('1500 27\n'), stderr: '' }));
     return rig;
   }
 
@@ -109,13 +109,20 @@ export class Rig implements AsyncDisposable {
 
   /** A file beside the scripted CRIU. */
   async leaves(
-    name: 'stats' | 'record' | 'core-70.img' | 'mode' | 'go' | 'files.img' | 'sk-queues.img',
+    name: 'stats' | 'record' | 'core-70.img' | 'mode' | 'go' | 'files.img' | 'refuses',
     content: string | Uint8Array,
   ): Promise<void> {
     await writeFile(join(this.node.dir, name), content);
   }
 
-  /** `ROOT --leave-…` of each dump. */
+  /** What the job's owner was last asked for, sorted: entries of `ckptd-criu may-restore`; and its arguments. */
+  async looked(): Promise<{ args: string; entries: string[] } | null> {
+    const text = await readFile(join(this.node.dir, 'looked'), 'latin1').catch(() => null);
+    const [args, ...entries] = text?.split('\n').slice(0, -1) ?? [];
+    return args === undefined ? null : { args, entries: entries.toSorted() };
+  }
+
+  /** `ROOT --leave-…` of each dump, and the capabilities of one that its owner made. */
   async dumps(): Promise<string[]> {
     const text = await readFile(join(this.node.dir, 'calls'), 'utf8').catch(() => '');
     return text.split('\n').slice(0, -1);

@@ -1,14 +1,43 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { run as compile, make, scratch } from '../native.ts';
-import { answer, type Behaviour, fakeEngine } from '../spank/fake-engine.ts';
 
 const isRoot = process.getuid?.() === 0;
 const ids = ['--uid', '2000', '--gid', '2001'];
 const CAP_SYS_RESOURCE = 24n;
+const CHECKPOINT_RESTORE = 1n << 40n;
+
+const rights = (images: string, capabilities = 'checkpoint_restore') => [
+  ...['--groups', '61236 4000000000', '--capabilities', capabilities],
+  ...['--images', images],
+];
+
+/** `init` with good arguments, but for these; null: left out. */
+function init(other: Readonly<Record<string, string | null>>, ...rest: readonly string[]): string[] {
+  const all = {
+    ...{ '--uid': '2000', '--gid': '2001', '--groups': '', '--capabilities': 'checkpoint_restore' },
+    ...{ '--images': '/tmp', '--root': '40', '--files': '100', '--log': '/nowhere/log', '--fd': '3' },
+    ...other,
+  };
+  return [
+    'init',
+    ...Object.entries(all).flatMap(([name, value]) => (value === null ? [] : [name, value])),
+    ...rest,
+  ];
+}
 const FIXTURE = join(import.meta.dirname, 'fixtures/debug-registers.c');
 
 describe.skipIf(!isRoot && !process.env['CI'])('ckptd-criu', () => {
@@ -23,7 +52,7 @@ describe.skipIf(!isRoot && !process.env['CI'])('ckptd-criu', () => {
 
   const run = (...args: string[]) => spawnSync(helper, args, { encoding: 'utf8' });
 
-  test.each([
+  test.each<[string, string[]]>([
     ['no role', []],
     ['an unknown role', ['dump']],
     ['no ids', ['run', '--', '/bin/true']],
@@ -31,14 +60,36 @@ describe.skipIf(!isRoot && !process.env['CI'])('ckptd-criu', () => {
     ['no end of the options', ['run', ...ids, '/bin/true']],
     ['CRIU by name', ['run', ...ids, '--', 'criu']],
     ['an unknown option', ['run', ...ids, '--frobnicate', '1', '--', '/bin/true']],
-    ["another role's option", ['run', ...ids, '--pidfile', '/x', '--', '/bin/true']],
+    ["another role's option", ['run', ...ids, '--log', '/x', '--', '/bin/true']],
     ['an option without a value', ['run', ...ids, '--inside']],
     ['a uid with a sign', ['run', '--uid', '-1', '--gid', '0', '--', '/bin/true']],
     ['a uid with a space', ['run', '--uid', ' 1', '--gid', '0', '--', '/bin/true']],
     ['the uid that is none', ['run', '--uid', '4294967295', '--gid', '0', '--', '/bin/true']],
     ['a uid past all', ['run', '--uid', '99999999999999999999', '--gid', '0', '--', '/bin/true']],
-    ['init without its files', ['init', ...ids, '--', '/bin/true']],
-    ['init with a relative path', ['init', ...ids, '--pidfile', 'x', '--log', '/x', '--', '/bin/true']],
+    ['rights without a folder', ['run', ...ids, '--capabilities', 'setpcap', '--', '/bin/true']],
+    ['a relative folder', ['run', ...ids, ...rights('x'), '--', '/bin/true']],
+    [
+      'a capability that no restore needs',
+      ['run', ...ids, ...rights('/tmp', 'sys_admin'), '--', '/bin/true'],
+    ],
+    ['a capability in other words', ['run', ...ids, ...rights('/tmp', 'CAP_SETPCAP'), '--', '/bin/true']],
+    ['one good and one bad', ['run', ...ids, ...rights('/tmp', 'setpcap,,x'), '--', '/bin/true']],
+    ['groups with commas', ['run', ...ids, '--groups', '1,2', '--', '/bin/true']],
+    ['groups with two spaces', ['run', ...ids, '--groups', '1  2', '--', '/bin/true']],
+    ['groups with a space at the end', ['run', ...ids, '--groups', '1 ', '--', '/bin/true']],
+    ['a group with a sign', ['run', ...ids, '--groups', '-1', '--', '/bin/true']],
+    ['the group that is none', ['run', ...ids, '--groups', '4294967295', '--', '/bin/true']],
+    ['run with what init takes', ['run', ...ids, '--root', '40', '--', '/bin/true']],
+    ['init without CRIU', init({})],
+    ...['--capabilities', '--images', '--root', '--log'].map((name): [string, string[]] => [
+      `init without ${name}`,
+      init({ [name]: null }, '--', '/bin/true'),
+    ]),
+    ['init with a relative log', init({ '--log': 'x' }, '--', '/bin/true')],
+    ['init of pid 1', init({ '--root': '1' }, '--', '/bin/true')],
+    ['init of a pid beyond all', init({ '--root': '2147483648' }, '--', '/bin/true')],
+    ['init with another number of files', init({ '--files': '1k' }, '--', '/bin/true')],
+    ['init without the socket that it is told', init({ '--fd': '99' }, '--', '/bin/true')],
   ])('%s is a usage error', (_name, args) => {
     const { status, stderr } = run(...args);
     expect(status).toBe(64);
@@ -80,23 +131,130 @@ describe.skipIf(!isRoot && !process.env['CI'])('ckptd-criu', () => {
     expect(stdout).toBe(`${fault}\n`);
   });
 
-  test('its action script is root again, wholly', () => {
-    // What a script that is still the owner could not do: CRIU's log is all that it can write to.
-    const script = `CRTOOLS_SCRIPT_ACTION=post-restore CKPTD_SOCKET=/nowhere/api.sock CKPTD_JOB=8 exec ${helper}`;
-    const { status, stderr } = run('run', ...ids, '--', '/bin/bash', '-p', '-c', script);
-    expect({ status, stderr }).toEqual({
-      status: 1,
-      stderr: expect.stringMatching(
-        /^Error \(ckptd-criu\): asking the engine about the restored files: nobody answers/,
-      ),
+  describe('with the rights of the owner', () => {
+    let images = '';
+    let work: ReturnType<typeof scratch>;
+    beforeEach(() => {
+      work = scratch();
+      chmodSync(out.path, 0o755);
+      // As the staging folder is: nobody but root comes there by its path, and the folder itself is the owner's.
+      images = join(work.path, 'images');
+      mkdirSync(images);
+      chownSync(images, 2000, 2001);
     });
-    const user = spawnSync(helper, [], {
-      uid: 65534,
-      env: { CRTOOLS_SCRIPT_ACTION: 'post-restore' },
-      encoding: 'utf8',
+    afterEach(() => work[Symbol.dispose]());
+
+    const asOwner = (script: string, capabilities?: string) =>
+      run('run', ...ids, ...rights(images, capabilities), '--', '/bin/sh', '-c', script);
+
+    test.each([
+      ['checkpoint_restore', CHECKPOINT_RESTORE],
+      ['setpcap,checkpoint_restore', CHECKPOINT_RESTORE | (1n << 8n)],
+    ])('CRIU is them, with %s and no capability more', (names, bits) => {
+      const { stdout, status } = asOwner('exec cat /proc/self/status', names);
+      expect(status).toBe(0);
+      const of = (key: string) => new RegExp(`^${key}:\t(.*?)\\s*$`, 'm').exec(stdout)?.[1];
+      const four = (id: number) => Array(4).fill(id).join('\t');
+      expect([of('Uid'), of('Gid'), of('Groups')]).toEqual([four(2000), four(2001), '61236 4000000000']);
+      for (const set of ['CapPrm', 'CapEff', 'CapAmb'])
+        expect([set, BigInt(`0x${of(set)}`)]).toEqual([set, bits]);
+      expect(of('NoNewPrivs')).toBe('0');
     });
-    expect(user.status).not.toBe(0);
+
+    test('CRIU has the folder of the images as descriptor 9, and no path to it', () => {
+      const { stdout } = asOwner('readlink /proc/self/fd/9; echo text >/proc/self/fd/9/new; cat $0/new');
+      expect(stdout).toBe(`${images}\n`);
+      const { uid, gid } = statSync(join(images, 'new'));
+      expect([uid, gid, readFileSync(join(images, 'new'), 'utf8')]).toEqual([2000, 2001, 'text\n']);
+      expect(asOwner(`ls ${images}`).stderr).toMatch(/Permission denied/);
+    });
+
+    test('a folder that is none, or a link, is no folder of images', () => {
+      for (const [name, make] of [
+        ['none', () => undefined],
+        ['link', () => symlinkSync(images, join(work.path, 'link'))],
+        ['file', () => writeFileSync(join(work.path, 'file'), '')],
+      ] as const) {
+        make();
+        const path = join(work.path, name);
+        expect(run('run', ...ids, ...rights(path), '--', '/bin/echo', 'ran')).toMatchObject({
+          status: 127,
+          stdout: '',
+          stderr: expect.stringMatching(new RegExp(`^Error \\(ckptd-criu\\): cannot open ${path}: `)),
+        });
+      }
+    });
+
+    /** CRIU's action script at post-dump, with its environment. */
+    function postDump(record: string, root: number, folder: string | null = '/proc/self/fd/9') {
+      const env = `CRTOOLS_SCRIPT_ACTION=post-dump CKPTD_RECORD=${record} CKPTD_ROOT=${root}`;
+      return asOwner(`${folder === null ? '' : `CRTOOLS_IMAGE_DIR=${folder}`} ${env} exec ${helper}`);
+    }
+
+    test('its action script writes a record without a path into the folder of the images', async () => {
+      const job = spawn('setpriv', ['--reuid=2000', '--regid=2001', '--clear-groups', 'cat'], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      try {
+        job.stdin.write('started');
+        await once(job.stdout, 'data');
+        expect(postDump('record', job.pid!)).toMatchObject({ status: 0, stderr: '' });
+        const text = readFileSync(join(images, 'record'), 'utf8');
+        expect(text).toMatch(new RegExp(`^exe ${job.pid} .* \\S*/cat$`, 'm'));
+        expect(text).toMatch(/^end \d+$/m);
+        const { uid, mode } = statSync(join(images, 'record'));
+        expect([uid, (mode & 0o7777).toString(8)]).toEqual([2000, '600']);
+        // It is there now.
+        expect(postDump('record', job.pid!)).toMatchObject({
+          status: 1,
+          stderr: 'Error (ckptd-criu): cannot create record: File exists\n',
+        });
+        expect(postDump('other', job.pid!, null)).toMatchObject({
+          status: 1,
+          stderr: expect.stringMatching(/^Error \(ckptd-criu\): cannot create other: /),
+        });
+        symlinkSync('/tmp/ckptd-nobody-has-this', join(images, 'link'));
+        expect(postDump('link', job.pid!)).toMatchObject({ status: 1 });
+        expect(existsSync('/tmp/ckptd-nobody-has-this')).toBe(false);
+      } finally {
+        job.stdin.end();
+        await once(job, 'exit');
+      }
+    });
+
+    test('its action script records no process that the owner may not look into', () => {
+      expect(postDump('record', process.pid)).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/^Error \(ckptd-criu\): /),
+      });
+      expect(readFileSync(join(images, 'record'), 'utf8')).not.toMatch(/^end /m);
+    });
   });
+
+  test('its action script is root again, wholly', () => {
+    // What the owner may signal, they could stop in the middle: it goes by the real id.
+    const folder = scratch();
+    const env = `CRTOOLS_SCRIPT_ACTION=post-dump CKPTD_RECORD=${folder.path}/record CKPTD_ROOT=$$`;
+    const { status, stderr } = spawnSync(
+      'setpriv',
+      ['--ruid=2000', '--rgid=2001', '--keep-groups', 'bash', '-pc', `${env} exec ${helper}`],
+      {
+        encoding: 'utf8',
+      },
+    );
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const text = readFileSync(join(folder.path, 'record'), 'utf8');
+    expect(text).toMatch(/^end \d+$/m);
+    folder[Symbol.dispose]();
+  });
+
+  test.each(['post-restore', 'pre-dump', 'network-lock'])(
+    'at %s its action script has nothing to do',
+    (action) => {
+      const env = { CRTOOLS_SCRIPT_ACTION: action, CKPTD_RECORD: '/nowhere/record', CKPTD_ROOT: '1' };
+      expect(spawnSync(helper, [], { env, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
+    },
+  );
 
   test('--inside is where that process lives', async () => {
     const inner = spawn(
@@ -167,77 +325,10 @@ describe.skipIf(!isRoot && !process.env['CI'])('ckptd-criu', () => {
   });
 
   test('init is nothing but pid 1 of a namespace', () => {
-    const { status } = spawnSync(
-      helper,
-      ['init', ...ids, '--pidfile', '/x', '--log', '/x', '--', '/bin/true'],
-      {
-        stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-      },
-    );
+    const { status, output } = spawnSync(helper, init({}, '--', '/bin/true'), {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    });
     expect(status).toBe(70);
-  });
-
-  describe('after a restore, before anything runs', () => {
-    /** CRIU's action script, at post-restore. Not spawnSync: the engine lives in this process. */
-    async function check(socket: string | undefined, job: string | undefined = '8') {
-      const child = spawn(helper, [], {
-        env: {
-          CRTOOLS_SCRIPT_ACTION: 'post-restore',
-          ...(socket === undefined ? {} : { CKPTD_SOCKET: socket }),
-          ...(job === undefined ? {} : { CKPTD_JOB: job }),
-        },
-        stdio: ['ignore', 'ignore', 'pipe'],
-      });
-      let stderr = '';
-      child.stderr.on('data', (chunk) => {
-        stderr += chunk;
-      });
-      const [code] = await once(child, 'close');
-      return { code, stderr };
-    }
-
-    test('only a clear yes lets CRIU go on', async () => {
-      await using engine = await fakeEngine({ check: answer(200, 'ok\n') });
-      expect(await check(engine.socket)).toEqual({ code: 0, stderr: '' });
-      expect(engine.requests).toEqual([{ what: 'check', url: '/v1/jobs/8/check', body: '' }]);
-    });
-
-    const refusals: [string, Behaviour, RegExp][] = [
-      [
-        'a no',
-        answer(409, 'the job may not have /etc/shadow\n'),
-        /refuses the restored files \(409\): the job may not have \/etc\/shadow$/m,
-      ],
-      ['an unknown route', answer(404, 'what?'), /\(404\): what\?$/m],
-      ['an engine that failed', answer(500, ''), /\(500\): $/m],
-      ['another kind of yes', answer(202, 'ok\n'), /\(202\)/],
-      ['garbage', (connection) => connection.end('200 ok\r\n\r\n'), /no HTTP/],
-    ];
-    test.each(refusals)('%s makes it abort', async (_name, behaviour, why) => {
-      await using engine = await fakeEngine({ check: behaviour });
-      const { code, stderr } = await check(engine.socket);
-      expect(code).toBe(1);
-      expect(stderr).toMatch(/^Error \(ckptd-criu\): /);
-      expect(stderr).toMatch(why);
-    });
-
-    test('an engine that ends over it is followed by one that is asked again', async () => {
-      const asked: Behaviour[] = [
-        (connection) => connection.destroy(),
-        answer(503, 'stopping\n'),
-        answer(200, 'ok\n'),
-      ];
-      await using engine = await fakeEngine({
-        check: (connection, request) => asked.shift()!(connection, request),
-      });
-      expect(await check(engine.socket)).toMatchObject({ code: 0, stderr: '' });
-      expect(asked).toEqual([]);
-    });
-
-    test('without an engine or a job it aborts', async () => {
-      for (const { code } of [await check(undefined), await check('/x', '8/../9'), await check('/x', '')])
-        expect(code).toBe(1);
-      expect((await check('/nowhere/api.sock')).stderr).toContain('nobody answers');
-    });
+    expect(output[3]?.toString('latin1')).toContain('ckptd-criu init is not pid 1 of a namespace');
   });
 });

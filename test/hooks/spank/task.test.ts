@@ -1,9 +1,19 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../../lab/until.ts';
+import { fakeSwrk, RESTORES, ROOT } from '../criu/fake-swrk.ts';
 import { scratch } from '../native.ts';
 import { ACTION, answer, type Behaviour, type FakeEngine, fakeEngine, plan } from './fake-engine.ts';
 import { type JobCgroup, jobCgroup } from './job-cgroup.ts';
@@ -12,6 +22,7 @@ import { type Built, build, Stub } from './plugin.ts';
 const run = promisify(execFile);
 const isRoot = process.getuid?.() === 0;
 const ok = answer(200, 'ok\n');
+const OWNER = 65_534;
 
 interface Scene extends AsyncDisposable {
   readonly folder: string;
@@ -28,8 +39,10 @@ interface Scene extends AsyncDisposable {
 }
 
 interface SceneOptions {
-  /** Bash, run by what stands for CRIU: $1 is the folder, $2 the pidfile, $3 the log. */
-  readonly criu: string;
+  /** What stands for CRIU does, one after the other (../criu/fixtures/fake-swrk.pl). */
+  readonly criu: readonly string[];
+  /** The job that it restores: Bash, where $1 is the folder. */
+  readonly job?: string;
   readonly engine?: Record<string, Behaviour>;
   readonly config?: string[];
   readonly argv?: (usual: string[]) => string[];
@@ -37,12 +50,8 @@ interface SceneOptions {
   readonly attached?: boolean;
 }
 
-/**
- * CRIU that restores a job which is this script: it becomes init's child as CRIU ends. With -p, since a shell whose real
- * ids are the owner's would drop root otherwise; and its children in the background would ignore SIGINT.
- */
-const restores = (job: string) =>
-  `cat >$1/job <<'JOB'\n${job}\nJOB\nenv --default-signal setsid bash -p $1/job $1 </dev/null >>$1/out 2>&1 & echo $! >$2`;
+/** A job that is this script, and a CRIU that restores it. */
+const restores = (job: string) => ({ job, criu: RESTORES });
 
 /** A job that says each signal once it has come. */
 const TALKS = `for s in TERM USR1 USR2 CONT WINCH HUP INT TSTP RTMIN; do trap "echo $s" $s; done
@@ -53,6 +62,7 @@ let built: Built;
 
 async function scene({
   criu,
+  job = 'exit 0',
   engine: routes,
   config = [],
   argv,
@@ -60,28 +70,22 @@ async function scene({
 }: SceneOptions): Promise<Scene> {
   const folder = scratch();
   chmodSync(folder.path, 0o755);
-  const fake = join(folder.path, 'criu');
-  writeFileSync(fake, `#!/bin/bash -p\n${criu}\n`, { mode: 0o755 });
+  const images = join(folder.path, 'images');
+  mkdirSync(images);
   const out = join(folder.path, 'out');
   writeFileSync(out, '');
-  const [pidfile, log] = [join(folder.path, 'pid'), join(folder.path, 'restore.log')];
-  const usual = [
-    built.helper,
-    'init',
-    '--uid',
-    '65534',
-    '--gid',
-    '65534',
-    '--pidfile',
-    pidfile,
-    '--log',
-    log,
-    '--',
+  writeFileSync(join(folder.path, 'job'), job);
+  // The job's files, and those by which the test speaks to it.
+  for (const path of [folder.path, out]) chownSync(path, OWNER, OWNER);
+  const command = [
+    ...[built.helper, 'init', '--uid', String(OWNER), '--gid', String(OWNER), '--groups', ''],
+    ...['--capabilities', 'checkpoint_restore', '--images', images, '--root', String(ROOT)],
+    ...['--log', join(folder.path, 'restore.log'), '--', ...fakeSwrk(folder.path), ...criu],
   ];
-  const command = [...usual, fake, folder.path, pidfile, log];
   const engine = await fakeEngine({
     start: plan(argv ? argv(command) : command),
     go: ok,
+    check: ok,
     restored: ok,
     failed: ok,
     ...routes,
@@ -133,16 +137,16 @@ describe.skipIf(!isRoot && !process.env['CI'])(
     afterAll(() => built[Symbol.dispose]());
 
     test.each([0, 1, 7, 255])('ends with exit code %d, as the job does', async (code) => {
-      await using it = await scene({ criu: restores(`exit ${code}`) });
+      await using it = await scene(restores(`exit ${code}`));
       expect(await it.stub.said).toMatchObject({ code, signal: null });
-      expect(it.engine.requests.map(({ what }) => what)).toEqual(['start', 'go', 'restored']);
+      expect(it.engine.requests.map(({ what }) => what)).toEqual(['start', 'go', 'check', 'restored']);
     });
 
     test.each(['SIGKILL', 'SIGTERM', 'SIGSEGV', 'SIGABRT'] as const)(
       'ends by %s, as the job does, and leaves no core of its own',
       async (signal) => {
         const job = `until [ -e $1/go ]; do sleep 0.01; done; ulimit -c 0; kill -${signal.slice(3)} $$; sleep 9`;
-        await using it = await scene({ criu: restores(job) });
+        await using it = await scene(restores(job));
         // As a job has it that may leave one; the sanitizer took it away from the stub.
         await it.restored();
         await run('prlimit', [`--pid=${it.stub.pid}`, '--core=unlimited']);
@@ -155,11 +159,13 @@ describe.skipIf(!isRoot && !process.env['CI'])(
     test('asks for its files again where the engine ends meanwhile', async () => {
       const behaviours: Behaviour[] = [(connection) => connection.destroy(), answer(503, 'ends'), ok];
       await using it = await scene({
-        criu: restores('exit 4'),
+        ...restores('exit 4'),
         engine: { go: (...call) => behaviours.shift()!(...call) },
       });
       expect(await it.stub.said).toMatchObject({ code: 4 });
-      expect(it.engine.requests.map(({ what }) => what)).toEqual(['start', 'go', 'go', 'go', 'restored']);
+      expect(it.engine.requests.map(({ what }) => what)).toEqual([
+        ...['start', 'go', 'go', 'go', 'check', 'restored'],
+      ]);
     });
 
     const lost: [name: string, behaviour: Behaviour][] = [
@@ -173,7 +179,7 @@ describe.skipIf(!isRoot && !process.env['CI'])(
       async (_, behaviour) => {
         const behaviours = [behaviour, behaviour, ok];
         await using it = await scene({
-          criu: restores(`mkfifo $1/fifo\n${TALKS}`),
+          ...restores(`mkfifo $1/fifo\n${TALKS}`),
           engine: { restored: (...call) => behaviours.shift()!(...call) },
         });
         await it.restored();
@@ -190,17 +196,19 @@ describe.skipIf(!isRoot && !process.env['CI'])(
     );
 
     test('an engine that never answers does not keep the job from its end', async () => {
-      await using it = await scene({ criu: restores('exit 6'), engine: { restored: () => {} } });
+      await using it = await scene({ ...restores('exit 6'), engine: { restored: () => {} } });
       expect(await it.stub.said).toMatchObject({ code: 6 });
     });
 
     test('the job runs in a pid and a mount namespace of its own, and the engine hears which', async () => {
-      await using it = await scene({
-        criu: restores(
-          `ls /proc | grep -c '^[0-9]*$'; readlink /proc/self/ns/mnt; echo $$; mkfifo $1/fifo; read <$1/fifo`,
+      await using it = await scene(
+        restores(
+          `until [ -e $1/go ]; do sleep 0.01; done; ls /proc | grep -c '^[0-9]*$'; readlink /proc/self/ns/mnt; echo $$; mkfifo $1/fifo; read <$1/fifo`,
         ),
-      });
+      );
       const { init, root } = await it.restored();
+      // CRIU has ended.
+      writeFileSync(join(it.folder, 'go'), '');
       await until(() => it.written().length === 3, { what: 'three lines' });
       const [processes, mounts, pid] = it.written();
       expect(root).toBe(Number(pid));
@@ -216,7 +224,7 @@ describe.skipIf(!isRoot && !process.env['CI'])(
     });
 
     test('nothing of slurmstepd stays open in it, below it or above it', async () => {
-      await using it = await scene({ criu: restores(`mkfifo $1/fifo; echo ready; read <$1/fifo`) });
+      await using it = await scene(restores(`mkfifo $1/fifo; echo ready; read <$1/fifo`));
       const { init } = await it.restored();
       await it.line('ready');
       // A pipe in which something is still awaited stays open; this machine may have given us some.
@@ -251,7 +259,7 @@ describe.skipIf(!isRoot && !process.env['CI'])(
     });
 
     test('hands every signal on, once', async () => {
-      await using it = await scene({ criu: restores(`mkfifo $1/fifo\n${TALKS}`) });
+      await using it = await scene(restores(`mkfifo $1/fifo\n${TALKS}`));
       await it.restored();
       await it.line('ready');
       const sent = ['USR1', 'TERM', 'WINCH', 'HUP', 'INT', 'TSTP', 'CONT', 'USR2'] as const;
@@ -268,7 +276,8 @@ describe.skipIf(!isRoot && !process.env['CI'])(
 
     test('a signal that comes while it is being restored is not lost', async () => {
       await using it = await scene({
-        criu: `mkfifo $1/fifo\n${restores(TALKS)}\nuntil [ -e $1/go ]; do sleep 0.02; done`,
+        job: `mkfifo $1/fifo\n${TALKS}`,
+        criu: ['--restore', '--wait=go', '--notify=post-restore', `--say=${ROOT}`],
       });
       await it.line('ready');
       process.kill(it.stub.pid, 'SIGQUIT');
@@ -279,49 +288,52 @@ describe.skipIf(!isRoot && !process.env['CI'])(
     });
 
     test('what the job leaves behind is gone before the task is', async () => {
-      await using it = await scene({
-        criu: restores('setsid sleep 300 & setsid sleep 300 & echo left; exit 5'),
-      });
+      await using it = await scene(restores('setsid sleep 300 & setsid sleep 300 & echo left; exit 5'));
       expect(await it.stub.said).toMatchObject({ code: 5 });
       expect(it.written()).toEqual(['left']);
       expect(it.cgroup.pids()).toEqual([]);
     });
 
     test('orphans are reaped while it runs', async () => {
-      await using it = await scene({
-        criu: restores(
+      await using it = await scene(
+        restores(
           'mkfifo $1/fifo; for i in 1 2 3; do (sleep 0.01 &) ; done; sleep 0.3; ps -eo stat= | grep -c Z; echo done; read <$1/fifo',
         ),
-      });
+      );
       await it.line('done');
       expect(it.written()).toEqual(['0', 'done']);
     });
 
     test('where the task is killed, all of the job is', async () => {
-      await using it = await scene({
-        criu: restores('setsid sleep 300 & mkfifo $1/fifo; echo ready; read <$1/fifo'),
-      });
+      await using it = await scene(restores('setsid sleep 300 & mkfifo $1/fifo; echo ready; read <$1/fifo'));
       const { init } = await it.restored();
       await it.line('ready');
       process.kill(it.stub.pid, 'SIGKILL');
       await it.stub.said;
       await until(() => it.cgroup.pids().length === 0, { what: 'the end of the job' });
-      expect(isThere(init)).toBe(false);
+      // It leaves its cgroup first.
+      await until(() => !isThere(init), { what: 'the end of its pid 1', everyMs: 5 });
     });
 
     test('where its init is killed, the task ends by SIGKILL', async () => {
-      await using it = await scene({ criu: restores('mkfifo $1/fifo; echo ready; read <$1/fifo') });
+      await using it = await scene(restores('mkfifo $1/fifo; echo ready; read <$1/fifo'));
       const { init } = await it.restored();
       await it.line('ready');
       process.kill(init, 'SIGKILL');
       expect(await it.stub.said).toMatchObject({ code: null, signal: 'SIGKILL' });
     });
 
+    /** CRIU's code: until that process, or the one whose pid is in that file of the folder, is stopped. */
+    const stopped = (what: string) =>
+      `--sh=until [ -s $1/child ]; do sleep 0.01; done; until grep -q '^State:.T' /proc/${what}/status; do sleep 0.01; done`;
+
     test('a job that was stopped as a whole goes on', async () => {
-      const stop = (what: string) => `until grep -q '^State:.T' /proc/${what}/status; do sleep 0.01; done`;
       await using it = await scene({
-        criu: `${restores('bash -c "kill -STOP \\$\\$; echo child" & echo $! >$1/child; kill -STOP $$; echo root; wait')}
-        until [ -s $1/child ]; do sleep 0.01; done; ${stop('$!')}; ${stop('$(cat $1/child)')}`,
+        job: 'bash -c "kill -STOP \\$\\$; echo child" & echo $! >$1/child; kill -STOP $$; echo root; wait',
+        criu: [
+          ...['--restore', stopped('$2'), stopped('$(cat $1/child)')],
+          ...['--notify=post-restore', `--say=${ROOT}`],
+        ],
       });
       expect(await it.stub.said).toMatchObject({ code: 0 });
       expect(it.written().toSorted()).toEqual(['child', 'root']);
@@ -329,8 +341,8 @@ describe.skipIf(!isRoot && !process.env['CI'])(
 
     test('what a running job keeps stopped itself stays stopped', async () => {
       await using it = await scene({
-        criu: `${restores('mkfifo $1/fifo; bash -c "kill -STOP \\$\\$; echo child" & echo $! >$1/child; read <$1/fifo; ps -o state= -p $(cat $1/child)')}
-        until [ -s $1/child ]; do sleep 0.01; done; until grep -q '^State:.T' /proc/$(cat $1/child)/status; do sleep 0.01; done`,
+        job: 'mkfifo $1/fifo; bash -c "kill -STOP \\$\\$; echo child" & echo $! >$1/child; read <$1/fifo; ps -o state= -p $(cat $1/child)',
+        criu: ['--restore', stopped('$(cat $1/child)'), '--notify=post-restore', `--say=${ROOT}`],
       });
       await it.restored();
       writeFileSync(join(it.folder, 'fifo'), '\n');
@@ -339,7 +351,7 @@ describe.skipIf(!isRoot && !process.env['CI'])(
     });
 
     test('it is in its cgroup before anything is asked or started', async () => {
-      await using it = await scene({ criu: restores('exit 0'), attached: false });
+      await using it = await scene({ ...restores('exit 0'), attached: false });
       await it.engine.asked('start');
       // It polls for its cgroup now. Nothing else would tell.
       await until(
@@ -356,7 +368,7 @@ describe.skipIf(!isRoot && !process.env['CI'])(
     });
 
     test('without cgroups it goes on after some seconds, and says so', { timeout: 30_000 }, async () => {
-      await using it = await scene({ criu: restores('exit 6'), attached: false });
+      await using it = await scene({ ...restores('exit 6'), attached: false });
       const { code, lines } = await it.stub.said;
       expect(code).toBe(6);
       expect(lines).toContain('info: ckptd: job 77: its task is in no cgroup of the job');
@@ -373,7 +385,7 @@ describe.skipIf(!isRoot && !process.env['CI'])(
     }, 300_000);
     afterAll(() => built[Symbol.dispose]());
 
-    const LOG = `cat >$3 <<'LOG'
+    const LOG = `--sh=cat >&2 <<'LOG'
 (00.001) Error (criu/util.c:1533): rlimit: Can't setup RLIMIT_NOFILE for self: Operation not permitted
 (00.002) pie: 12: nothing of interest
 (00.003) Error (criu/files-reg.c:2101): Can't open file shared/data: No such file or directory
@@ -383,50 +395,54 @@ LOG
     const failures: [name: string, options: SceneOptions, why: RegExp][] = [
       [
         'CRIU fails',
-        { criu: `${LOG}exit 1` },
+        { criu: [LOG, '--fail'] },
         /^CRIU exited with 1: Error \(criu\/files-reg\.c:2101\): Can't open file .*; Error \(criu\/cr-restore\.c:2320\): Restoring FAILED\.$/,
       ],
-      ['CRIU fails and has no log', { criu: 'exit 1' }, /^CRIU exited with 1: its log \S+ has no error$/],
-      ['CRIU is killed', { criu: 'kill -9 $$' }, /^CRIU was killed by signal 9/],
-      ['CRIU leaves half a tree', { criu: `${restores('sleep 300')}; exit 1` }, /^CRIU exited with 1/],
-      ['CRIU does not say what it restored', { criu: 'exit 0' }, /^CRIU did not say in \S+ which process/],
+      ['CRIU fails and has no log', { criu: ['--fail'] }, /^CRIU exited with 1: its log \S+ has no error$/],
+      ['CRIU is killed', { criu: ['--kill'] }, /^CRIU was killed by signal 9/],
+      ['CRIU leaves half a tree', { job: 'sleep 300', criu: ['--restore', '--fail'] }, /^CRIU exited with 1/],
+      ['CRIU does not say that it restored it', { criu: ['--restore', '--exit=0'] }, /^CRIU exited with 0/],
       [
-        'the pidfile is a link',
-        { criu: `${restores('sleep 300')}; mv $2 $2.x; ln -s $2.x $2` },
-        /did not say/,
+        'CRIU says that it restored another process',
+        { job: 'sleep 300', criu: ['--restore', '--notify=post-restore', '--say=1'] },
+        /^CRIU says that process 1 is the job's first/,
       ],
-      ['the pidfile says 1', { criu: 'echo 1 >$2' }, /did not say/],
-      ['CRIU hangs', { criu: 'sleep 300', config: ['wait=1'] }, /^CRIU had not restored it after 1 s$/],
+      ['CRIU hangs', { criu: ['--hang'], config: ['wait=1'] }, /^CRIU had not restored it after 1 s$/],
       [
         'CRIU is not there',
-        { criu: 'rm $0; exec $0', argv: (usual) => usual.with(11, '/nowhere/criu') },
-        /^CRIU exited with 127/,
+        { criu: [], argv: (usual) => usual.with(usual.indexOf('--') + 1, '/nowhere/criu') },
+        /^CRIU exited with 127: Error \(ckptd-criu\): cannot run \/nowhere\/criu: No such file or directory$/,
+      ],
+      [
+        'the engine refuses what was restored',
+        { ...restores('sleep 300'), engine: { check: answer(409, 'process 7 has another limit\n') } },
+        /^the engine refuses the restored files \(409\): process 7 has another limit$/,
       ],
       [
         'the helper is not there',
-        { criu: '', argv: (usual) => usual.with(0, '/nowhere/ckptd-criu') },
+        { criu: [], argv: (usual) => usual.with(0, '/nowhere/ckptd-criu') },
         /ended without a word/,
       ],
-      ['the helper is something else', { criu: '', argv: () => ['/bin/true'] }, /ended without a word/],
+      ['the helper is something else', { criu: [], argv: () => ['/bin/true'] }, /ended without a word/],
       [
         'the helper does not like its arguments',
-        { criu: '', argv: (usual) => [...usual.slice(0, 2), '--frobnicate', '1'] },
+        { criu: [], argv: (usual) => [...usual.slice(0, 2), '--frobnicate', '1'] },
         /ended without a word/,
       ],
       [
         'the helper says nonsense',
-        { criu: '', argv: () => ['/bin/sh', '-c', 'echo nonsense >&3; sleep 300'] },
+        { criu: [], argv: () => ['/bin/sh', '-c', 'echo nonsense >&3; sleep 300'] },
         /ended without a word/,
       ],
       [
         'the engine says no',
-        { criu: restores('exit 0'), engine: { go: answer(409, 'out is gone\n') } },
+        { ...restores('exit 0'), engine: { go: answer(409, 'out is gone\n') } },
         /^the engine answers 409: out is gone$/,
       ],
       [
         'the engine hangs up',
         {
-          criu: restores('exit 0'),
+          ...restores('exit 0'),
           engine: { go: (connection) => connection.destroy() },
           config: ['wait=1'],
         },
@@ -451,7 +467,7 @@ LOG
 
     test('a signal that came meanwhile is for the job that starts', async () => {
       await using it = await scene({
-        criu: 'touch $1/restoring; until [ -e $1/go ]; do sleep 0.02; done; exit 1',
+        criu: ['--sh=touch $1/restoring', '--wait=go', '--fail'],
       });
       await until(() => existsSync(join(it.folder, 'restoring')), { what: 'CRIU' });
       process.kill(it.stub.pid, 'SIGTERM');
