@@ -1,8 +1,9 @@
 import { chown, lchown, readdir, readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Lanes } from '../../system/lanes.ts';
 import type { Clock, Exec } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
+import { takeOverGhosts } from '../images/ghosts.ts';
 import { rearmTimerfdsIn } from '../images/timerfds.ts';
 import { mayEnter } from '../job/enter.ts';
 import type { JobTree } from '../job/tree.ts';
@@ -64,7 +65,7 @@ export async function dump(
   let refused = '';
   if (!dumper.rootRefused.get(job)) {
     const why = await dumpAs('root', dumper, tree, staging, { stop, late });
-    if (why === null) return whatWasDumped(staging);
+    if (why === null) return whatWasDumped(tree, staging);
     if (!REFUSED.test(why)) return { ok: false, message: why };
     refused = `${why}; with the rights of its owner: `;
     await staging.empty();
@@ -72,7 +73,7 @@ export async function dump(
   const why = await dumpAs('owner', dumper, tree, staging, { stop, late });
   if (why !== null) return { ok: false, message: `${refused}${why}` };
   dumper.rootRefused.set(job, true);
-  return whatWasDumped(staging);
+  return whatWasDumped(tree, staging);
 }
 
 /** EACCES: what root meets in a home on an export with root_squash, or in a FUSE file system of a user's. */
@@ -146,9 +147,11 @@ async function takeBack({ images, work, record }: Staging): Promise<void> {
     });
 }
 
-async function whatWasDumped(staging: Staging): Promise<Dumped> {
+async function whatWasDumped({ root }: JobTree, staging: Staging): Promise<Dumped> {
+  const owner = { uid: root.uids[0]!, gid: root.gid, groups: root.groups };
   try {
     await rearmTimerfdsIn(join(staging.images, 'files.img'));
+    await takeOverGhosts(staging.images, owner, basename(staging.dir));
   } catch (error) {
     return { ok: false, message: `CRIU's images cannot be read: ${(error as Error).message}` };
   }

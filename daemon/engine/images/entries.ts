@@ -26,3 +26,28 @@ export function entriesOf(
   }
   return entries;
 }
+
+/** The image with other messages in the place of some; those have to be views into it, in their order. */
+export function withEntries(
+  image: Buffer,
+  changes: readonly (readonly [old: Buffer, now: Buffer])[],
+): Buffer {
+  const parts: Buffer[] = [];
+  let from = 0;
+  for (const [old, now] of changes) {
+    const at = old.byteOffset - image.byteOffset;
+    const size = Buffer.alloc(4);
+    size.writeUInt32LE(now.length);
+    parts.push(image.subarray(from, at - 4), size, now);
+    from = at + old.length;
+  }
+  return Buffer.concat([...parts, image.subarray(from)]);
+}
+
+/** The first message of an image, as a view into it; null where there is none. */
+export function firstEntry(image: Buffer, magic: number): Buffer | null {
+  if (image.length < 12 || image.readUInt32LE(0) !== IMG_COMMON_MAGIC || image.readUInt32LE(4) !== magic)
+    return null;
+  const end = 12 + image.readUInt32LE(8);
+  return end > image.length ? null : image.subarray(12, end);
+}

@@ -80,3 +80,29 @@ export function int64Of(message: Buffer, number: number): bigint {
   if (typeof field?.value !== 'number') return 0n;
   return field.big ?? BigInt(field.value);
 }
+
+/** The message with one more number, which counts instead of an earlier one of the same field. */
+export function withNumber(message: Buffer, number: number, value: number): Buffer {
+  return Buffer.concat([message, varint(number * 8), varint(value)]);
+}
+
+/** The message with other bytes in one of its fields, which has to be one of bytes. */
+export function replaced(message: Buffer, { number, at, value }: Field, bytes: Buffer): Buffer {
+  const old = value as Buffer;
+  const begin = at - varint(old.length).length - varint(number * 8 + 2).length;
+  return Buffer.concat([
+    message.subarray(0, begin),
+    varint(number * 8 + 2),
+    varint(bytes.length),
+    bytes,
+    message.subarray(at + old.length),
+  ]);
+}
+
+function varint(value: number): Buffer {
+  const digits: number[] = [];
+  for (let rest = value; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return Buffer.from([...digits, rest]);
+    digits.push((rest % 128) + 128);
+  }
+}

@@ -6,6 +6,7 @@ import { Momentary } from '../dump/momentary.ts';
 import type { OpenedFiles } from '../dump/opened-files.ts';
 import type { Staging } from '../dump/staging.ts';
 import { type Credentials, readCores } from '../images/cores.ts';
+import { readGhosts } from '../images/ghosts.ts';
 import { namedPaths } from '../images/named-paths.ts';
 import { entryToJob } from '../job/enter.ts';
 import type { RunningJob } from '../job/find-job.ts';
@@ -53,6 +54,9 @@ export async function mustBeOwnersToRestore(
   for (const path of names.watched) entries.push(Buffer.from(`read ${path}`, 'latin1'));
   for (const path of names.sockets) entries.push(Buffer.from(`bind ${path}`, 'latin1'));
   for (const path of names.peers) entries.push(Buffer.from(`connect ${path}`, 'latin1'));
+  const ghosts = await readGhosts(images);
+  if (typeof ghosts === 'string') throw new SourceError(`CRIU's images cannot be read: ${ghosts}`);
+  for (const { path } of ghosts.values()) entries.push(Buffer.from(`make ${path}`, 'latin1'));
   await mustOpen(source, job, credentials, entries);
 }
 
