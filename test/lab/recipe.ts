@@ -28,6 +28,8 @@ const packages = [
   'python3',
   'strace',
   'zstd',
+  // A file system that refuses root, as an export with root_squash does.
+  'bindfs',
   // To checkpoint, and to build the SPANK plugin for exactly this Slurm.
   'criu',
   'gcc',
