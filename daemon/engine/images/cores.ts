@@ -20,6 +20,8 @@ export interface Limits {
   /** By number (setrlimit(2)): soft and hard; -1 is unlimited. */
   readonly rlimits: readonly (readonly [soft: bigint, hard: bigint])[];
   readonly oomScoreAdj: number;
+  /** Of its first thread (setpriority(2), sched_setscheduler(2)); null where the image does not say. */
+  readonly priority: { readonly nice: number; readonly policy: number } | null;
 }
 
 export interface Cores {
@@ -41,6 +43,8 @@ const RLIMIT = 1;
 const OOM_SCORE_ADJ = 14;
 const THREAD = 5;
 const CREDS = 10;
+const NICE = 3;
+const POLICY = 4;
 const DEATH_SIGNAL = 8;
 const UIDS = { 1: 'uid', 3: 'euid', 5: 'suid', 7: 'fsuid' } as const;
 const GIDS = { 2: 'gid', 4: 'egid', 6: 'sgid', 8: 'fsgid' } as const;
@@ -81,7 +85,7 @@ export async function readCores(images: string): Promise<Cores | string> {
       if (why) return `a thread of the job (${name}) has ${why}`;
       credentials = joined(credentials, found as Credentials);
       const pid = Number(CORE.exec(name)![1]);
-      const mine = limitsIn(task);
+      const mine = limitsIn(task, thread);
       if (mine) limits.set(pid, mine);
       if ((fieldOf(thread, DEATH_SIGNAL) ?? 0) !== 0) endWithParent.add(pid);
     }
@@ -126,14 +130,21 @@ function differenceOf(one: Credentials, other: Credentials): string | null {
   return null;
 }
 
-function limitsIn(task: readonly Field[]): Limits | null {
+function limitsIn(task: readonly Field[], thread: readonly Field[] | null): Limits | null {
   const list = nested(task, RLIMITS, null);
   if (list === null) return null;
   const rlimits = list
     .filter(({ number, value }) => number === RLIMIT && value instanceof Buffer)
     .map(({ value }) => [int64Of(value as Buffer, 1), int64Of(value as Buffer, 2)] as const);
   const adj = task.findLast(({ number }) => number === OOM_SCORE_ADJ);
-  return { rlimits, oomScoreAdj: Number(adj?.big ?? adj?.value ?? 0) };
+  return { rlimits, oomScoreAdj: Number(adj?.big ?? adj?.value ?? 0), priority: priorityIn(thread) };
+}
+
+function priorityIn(thread: readonly Field[] | null): Limits['priority'] {
+  const [nice, policy] = [fieldOf(thread, NICE), fieldOf(thread, POLICY)];
+  if (typeof nice !== 'number' || typeof policy !== 'number') return null;
+  // A number that may be negative: 0, -1, 1, -2, … as protobuf counts them.
+  return { nice: nice % 2 === 0 ? nice / 2 : -(nice + 1) / 2, policy };
 }
 
 /** 32 of them a number, the lowest first. All of them where it is none. */

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Limits, readCores } from '../images/cores.ts';
+import { largestSocketBuffers } from '../images/socket-buffers.ts';
 import { processNow } from '../job/on-the-spot.ts';
 import type { Process } from '../job/process.ts';
 import type { Verdict } from '../ports.ts';
@@ -50,7 +51,7 @@ export async function restoredLimits(
     return { ok: false, message: 'its images have inheritable capabilities that no job has here' };
   const tree = restoredTree(proc, begun);
   if (typeof tree === 'string') return { ok: false, message: tree };
-  const notes: string[] = [];
+  const notes = await smallerBuffers(proc, images);
   for (const { pid, nsPids, name } of tree) {
     const limits = cores.limits.get(nsPids.at(-1)!);
     if (!limits) continue;
@@ -60,8 +61,35 @@ export async function restoredLimits(
     const now = Number(readFileSync(join(proc, String(pid), 'oom_score_adj'), 'latin1'));
     if (now !== limits.oomScoreAdj)
       notes.push(`${of} of the job has the OOM score adjustment ${now}, and had ${limits.oomScoreAdj}`);
+    const priority = priorityNow(proc, pid);
+    if (
+      limits.priority &&
+      (priority.nice !== limits.priority.nice || priority.policy !== limits.priority.policy)
+    )
+      notes.push(`${of} of the job runs at ${shown(priority)}, and ran at ${shown(limits.priority)}`);
   }
   return { ok: true, notes };
+}
+
+const shown = ({ nice, policy }: NonNullable<Limits['priority']>): string => `nice ${nice}, policy ${policy}`;
+
+/** By /proc/PID/stat (proc(5)): fields 19 and 41, behind a name that may hold anything. */
+function priorityNow(proc: string, pid: number): NonNullable<Limits['priority']> {
+  const text = readFileSync(join(proc, String(pid), 'stat'), 'latin1');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { nice: Number(fields[16]), policy: Number(fields[38]) };
+}
+
+/** A user's socket gets no larger buffers than these at most, and CRIU takes what it gets. */
+async function smallerBuffers(proc: string, images: string): Promise<string[]> {
+  const buffers = await largestSocketBuffers(images);
+  if (typeof buffers === 'string') return [];
+  return (['wmem_max', 'rmem_max'] as const).flatMap((name) => {
+    const most = Number(readFileSync(join(proc, 'sys/net/core', name), 'latin1'));
+    const had = name === 'wmem_max' ? buffers.send : buffers.receive;
+    if (had <= most) return [];
+    return `a socket of the job had a buffer of ${had} bytes, and gets ${most}: net.core.${name} is smaller on this node`;
+  });
 }
 
 function whyOther(now: readonly (readonly [bigint, bigint])[], { rlimits }: Limits): string | null {

@@ -110,7 +110,10 @@ test('limits are those of each process: unlimited ones, large ones and none', as
     [1024, 4096],
     [0, 2 ** 60],
   ] as const;
-  await writeFile(join(images, 'core-70.img'), coreImage(OWN, { rlimits, oomScoreAdj: -998 }));
+  await writeFile(
+    join(images, 'core-70.img'),
+    coreImage(OWN, { rlimits, oomScoreAdj: -998, priority: { nice: -10, policy: 2 } }),
+  );
   await writeFile(join(images, 'core-71.img'), coreImage(OWN, { state: 3, rlimits: [], oomScoreAdj: 500 }));
   // A thread of one of them has none of its own.
   await writeFile(join(images, 'core-72.img'), coreImage(OWN, null));
@@ -126,9 +129,10 @@ test('limits are those of each process: unlimited ones, large ones and none', as
             [0n, 2n ** 60n],
           ],
           oomScoreAdj: -998,
+          priority: { nice: -10, policy: 2 },
         },
       ],
-      [71, { rlimits: [], oomScoreAdj: 500 }],
+      [71, { rlimits: [], oomScoreAdj: 500, priority: null }],
     ]),
   });
 });

@@ -5,6 +5,8 @@ export function filesImage(held: {
     readonly name: string;
     readonly folder?: string;
     readonly extern?: boolean;
+    /** As getsockopt(2) has them, doubled. */
+    readonly buffers?: { readonly send: number; readonly receive: number };
   }[];
   /** Each a descriptor of inotify with its watches; null: one without a path. */
   readonly watches?: readonly (readonly (string | null)[])[];
@@ -18,12 +20,13 @@ export function filesImage(held: {
       bytes(6, Buffer.from(name, 'latin1')),
     ]),
   );
-  const sockets = (held.sockets ?? []).map(({ name, folder, extern }) =>
+  const sockets = (held.sockets ?? []).map(({ name, folder, extern, buffers }) =>
     entry(5, 1, 16, [
       number(1, 8),
       // A negative number takes ten bytes.
       Buffer.from([0x88, 0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]),
       number(6, extern ? 1 : 0),
+      ...(buffers ? [bytes(10, Buffer.concat([number(1, buffers.send), number(2, buffers.receive)]))] : []),
       bytes(11, Buffer.from(name, 'latin1')),
       ...(folder === undefined ? [] : [bytes(14, Buffer.from(folder, 'latin1'))]),
     ]),
@@ -87,6 +90,8 @@ export interface Task {
   /** By number: soft and hard; -1 is unlimited. Left out: the image has none. */
   readonly rlimits?: readonly (readonly [soft: number, hard: number])[];
   readonly oomScoreAdj?: number;
+  /** Of its first thread. */
+  readonly priority?: { readonly nice: number; readonly policy: number };
 }
 
 /** The ids of a user's ordinary program. */
@@ -101,7 +106,7 @@ export function coreImage(creds: Creds | null, task: Task | null = {}): Buffer {
   const fields = [
     number(1, 1),
     ...(task === null ? [] : [bytes(3, taskOf(task))]),
-    ...(creds === null ? [] : [bytes(5, threadOf(creds))]),
+    ...(creds === null ? [] : [bytes(5, threadOf(creds, task?.priority))]),
   ];
   return Buffer.concat([magic(0x55053847), sized(Buffer.concat(fields))]);
 }
@@ -120,7 +125,7 @@ function taskOf({ state = 1, rlimits, oomScoreAdj }: Task): Buffer {
   ]);
 }
 
-function threadOf(creds: Creds): Buffer {
+function threadOf(creds: Creds, priority?: Task['priority']): Buffer {
   const { uids, gids, bounding = [0xffffffff, 0x1ff] } = creds;
   const each = (field: number, values: readonly number[] = []) => values.map((value) => number(field, value));
   const fields = [
@@ -135,7 +140,15 @@ function threadOf(creds: Creds): Buffer {
     number(18, creds.noNewPrivs ? 1 : 0),
     ...each(19, creds.ambient),
   ];
-  return Buffer.concat([number(1, 0), bytes(10, Buffer.concat(fields)), bytes(13, Buffer.from('bash'))]);
+  // sint32: 0, -1, 1, -2, …
+  const zigzag = (value: number) => (value < 0 ? -2 * value - 1 : 2 * value);
+  const scheduled = priority ? [number(3, zigzag(priority.nice)), number(4, priority.policy)] : [];
+  return Buffer.concat([
+    number(1, 0),
+    ...scheduled,
+    bytes(10, Buffer.concat(fields)),
+    bytes(13, Buffer.from('bash')),
+  ]);
 }
 
 function magic(second: number): Buffer {

@@ -48,7 +48,9 @@ function coresOf(credentials: Partial<Credentials>, ...files: readonly (bigint |
       ...{ inheritable: 0n, boundingSet: (1n << 41n) - 1n, noNewPrivs: false },
       ...credentials,
     },
-    limits: new Map(files.map((soft, at) => [40 + at, { rlimits: nofile(soft), oomScoreAdj: 0 }])),
+    limits: new Map(
+      files.map((soft, at) => [40 + at, { rlimits: nofile(soft), oomScoreAdj: 0, priority: null }]),
+    ),
     endWithParent: new Set(),
   };
 }

@@ -1,9 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { readProcess } from '../../../daemon/engine/job/process.ts';
 import { restoredLimits } from '../../../daemon/engine/start/limits.ts';
 import { Folder, isRoot, OWNER } from '../as-owner/support.ts';
-import { type Creds, coreImage, ordinary } from '../images/made-images.ts';
+import { type Creds, coreImage, filesImage, ordinary } from '../images/made-images.ts';
 import {
   hasPython,
   type Restored,
@@ -116,6 +116,35 @@ scene('an OOM score that could not be given back is told, and keeps nobody from 
           `^process ${child!.pid} \\(python3[.\\d]*\\) of the job has the OOM score adjustment ${root!.oomScoreAdj}, and had -900$`,
         ),
       ),
+    ],
+  });
+});
+
+scene('a priority that could not be given back is told, and keeps nobody from running', async () => {
+  using folder = new Folder();
+  await using tree = await restoredTree(folder, {});
+  const [root] = tree.restored;
+  const had = { ...root!, priority: { nice: -10, policy: 2 } };
+  writeFileSync(folder.at(`core-${root!.pid}.img`), coreImage(OWN, had));
+  expect(await check(tree, folder.path)).toEqual({
+    ok: true,
+    notes: [expect.stringMatching(/ of the job runs at nice \d+, policy 0, and ran at nice -10, policy 2$/)],
+  });
+});
+
+scene('socket buffers that are larger than this node gives are told, with what to raise', async () => {
+  using folder = new Folder();
+  await using tree = await restoredTree(folder, {});
+  const path = images(folder, tree.restored);
+  const most = Number(readFileSync('/proc/sys/net/core/wmem_max', 'latin1'));
+  const socket = (send: number) => ({ name: '/s', buffers: { send, receive: 2 * 1024 } });
+  writeFileSync(folder.at('files.img'), filesImage({ sockets: [socket(2 * most)] }));
+  expect(await check(tree, path)).toEqual({ ok: true, notes: [] });
+  writeFileSync(folder.at('files.img'), filesImage({ sockets: [socket(1024), socket(2 * most + 2)] }));
+  expect(await check(tree, path)).toEqual({
+    ok: true,
+    notes: [
+      `a socket of the job had a buffer of ${most + 1} bytes, and gets ${most}: net.core.wmem_max is smaller on this node`,
     ],
   });
 });
