@@ -98,6 +98,23 @@ trap '(${facts}; cat /proc/$$/oom_score_adj; nice) >/shared/after.new; mv /share
     await cluster.finish(id);
   });
 
+  test('a child that nobody has waited for yet can still be waited for', async () => {
+    const id = await cluster.running(`#!/usr/bin/python3
+import os, subprocess, time
+job = os.environ["SLURM_JOB_ID"]
+print("start on " + os.environ["SLURMD_NODENAME"], flush=True)
+ended = subprocess.Popen(["sh", "-c", "exit 7"])
+i = 0
+while not os.path.exists("/shared/finish-" + job):
+    i += 1; print(f"i={i}", flush=True); time.sleep(0.1)
+print(f"last={i}", flush=True)
+raise SystemExit(ended.wait())
+`);
+    await move(id);
+    expect(await cluster.finish(id, 'FAILED')).toMatchObject({ ExitCode: '7:0', Restarts: '1' });
+    expect((await cluster.counted(id)).problems).toEqual([]);
+  });
+
   test('a program of root’s that an upgrade has removed meanwhile still runs', async () => {
     for (const node of [n1, n2]) await node.run('install -m 755 /bin/sleep /usr/local/bin/old-program');
     const id = await cluster.running(
