@@ -15,8 +15,11 @@ function example(name: string): string {
 }
 
 test.each([
-  ['cedana.yaml', ["cluster_id: is the example's, which two clusters", "api.url: is the example's: set"]],
-  ['engine.yaml', ["cluster_id: is the example's, which two clusters"]],
+  [
+    'ckptd-cedana.yaml',
+    ["cluster_id: is the example's, which two clusters", "api.url: is the example's: set"],
+  ],
+  ['ckptd.yaml', ["cluster_id: is the example's, which two clusters"]],
 ])('%s as it is was never looked at, and is refused', (name, expected) => {
   const told = problems(untouched(name), {});
   expect(told).toHaveLength(expected.length);
@@ -29,8 +32,8 @@ function withDefaults(text: string): string {
 }
 
 test.each([
-  ['cedana.yaml', COMPLETE.CEDANA_URL, 'cancel', 2],
-  ['engine.yaml', 'unix:/run/ckptd-engine/api.sock', 'leave', 3],
+  ['ckptd-cedana.yaml', COMPLETE.CEDANA_URL, 'cancel', 2],
+  ['ckptd.yaml', 'unix:/run/ckptd-engine/api.sock', 'leave', 3],
 ])('%s can be used once that is set', (name, url, sourceJob, count) => {
   const { api, restore, policies } = config(example(name), {});
   expect(api.url).toBe(url);
@@ -38,7 +41,7 @@ test.each([
   expect(policies).toHaveLength(count);
 });
 
-test.each(['cedana.yaml', 'engine.yaml'])('%s tells the true default of every key', (name) => {
+test.each(['ckptd-cedana.yaml', 'ckptd.yaml'])('%s tells the true default of every key', (name) => {
   const text = example(name);
   expect(problems(withDefaults(text), {})).toEqual([]);
   const { api, ...rest } = config(withDefaults(text), {});
@@ -48,14 +51,14 @@ test.each(['cedana.yaml', 'engine.yaml'])('%s tells the true default of every ke
   expect({ ...api, caFile: null }).toEqual(plain.api);
 });
 
-test.each(['cedana.yaml', 'engine.yaml'])('%s has each key of the schema', (name) => {
+test.each(['ckptd-cedana.yaml', 'ckptd.yaml'])('%s has each key of the schema', (name) => {
   const schema = JSON.parse(example('schema.json')) as { properties: Record<string, Block> };
   const text = example(name);
   const silent = Object.entries(schema.properties)
     .flatMap(([key, block]) => [key, ...Object.keys(block.properties ?? {})])
     .filter((key) => !new RegExp(`\\b${key}:`).test(text));
   // The engine needs neither.
-  expect(silent).toEqual(name === 'engine.yaml' ? ['token_file', 'ca_file'] : []);
+  expect(silent).toEqual(name === 'ckptd.yaml' ? ['token_file', 'ca_file'] : []);
 });
 
 interface Block {

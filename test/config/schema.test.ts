@@ -14,7 +14,7 @@ test('schema.json is what the daemon checks: node test/config/generate-schema.ts
   expect(committed).toBe(schemaText());
 });
 
-test.each(['cedana.yaml', 'engine.yaml'])('%s has no mistake that an editor would mark', (name) => {
+test.each(['ckptd-cedana.yaml', 'ckptd.yaml'])('%s has no mistake that an editor would mark', (name) => {
   expect(validate(parse(readFileSync(resolve(FOLDER, name), 'utf8')))).toBe(true);
 });
 

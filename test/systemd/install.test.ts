@@ -43,10 +43,10 @@ test('installs a program that runs, its hooks, its unit and examples', () => {
   expect(run('install')).toContain('systemctl enable --now ckptd');
   expect(files()).toEqual(
     expect.arrayContaining([
-      'etc/ckptd/cedana.yaml.example',
+      'etc/ckptd/ckptd-cedana.yaml.example',
       'etc/ckptd/ckptd-engine.yaml.example',
       'etc/ckptd/ckptd.yaml',
-      'etc/ckptd/engine.yaml.example',
+      'etc/ckptd/ckptd.yaml.example',
       'etc/ckptd/logind.conf.example',
       'usr/bin/ckptd',
       'usr/lib/ckptd/ckptd.mjs',
@@ -98,7 +98,7 @@ describe('what is to be done next', () => {
     try {
       const said = run('install');
       expect(said).toContain('cp /etc/ckptd/ckptd-engine.yaml.example /etc/ckptd/engine.yaml');
-      expect(said).toContain('cp /etc/ckptd/engine.yaml.example /etc/ckptd/ckptd.yaml');
+      expect(said).toContain('cp /etc/ckptd/ckptd.yaml.example /etc/ckptd/ckptd.yaml');
       expect(said).toContain('ckptd-engine check --config /etc/ckptd/engine.yaml');
       expect(said).toMatch(
         /enable --now ckptd-engine ckptd .*\n.*systemctl try-restart ckptd-engine ckptd\n/,
