@@ -58,7 +58,11 @@ const slurm = block({
     text('a node name', NODE_NAME, 64),
   ),
   bin: key('Folder of squeue, scontrol, sinfo and scancel.', absolutePath(), '/usr/bin'),
-  conf: key('slurm.conf of this cluster.', absolutePath(), '/etc/slurm/slurm.conf'),
+  conf: key(
+    'slurm.conf of this cluster. On a configless node, which has none at the default place, Slurm finds its own.',
+    absolutePath(),
+    '/etc/slurm/slurm.conf',
+  ),
   poll_node: key(
     'How often the state of this node, and of the nodes of its jobs, is asked for. On a cluster of more than 1,500 nodes one second for every hundred of them.',
     duration({ atLeast: ['1s', POLITE], atMost: ['10m', 'a drain would be seen too late'] }),

@@ -29,7 +29,11 @@ const slurm = block({
     text('a node name', NODE_NAME, 64),
   ),
   bin: key('Folder of squeue and scontrol.', absolutePath(), '/usr/bin'),
-  conf: key('slurm.conf of this cluster.', absolutePath(), '/etc/slurm/slurm.conf'),
+  conf: key(
+    'slurm.conf of this cluster. On a configless node, which has none at the default place, Slurm finds its own.',
+    absolutePath(),
+    '/etc/slurm/slurm.conf',
+  ),
 });
 
 /** A folder that is emptied, filled or searched as root: never a whole file system. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { Command, CommandResult, Exec } from '../ports.ts';
 import { type CommandCounter, CommandCounters } from './command-counters.ts';
@@ -5,7 +6,10 @@ import { CommandQueue } from './command-queue.ts';
 import { runChild } from './run-child.ts';
 
 export interface SystemExecOptions {
-  /** `SLURM_CONF` for every command; default: Slurm's own. */
+  /**
+   * `SLURM_CONF` for every command; default: Slurm's own search. Of `SLURM_CONF_DEFAULT` only where that file is: on a
+   * configless node Slurm finds its configuration in /run/slurm/conf, unless this variable says otherwise.
+   */
   readonly slurmConf?: string;
   /** How many commands of one kind may wait; further ones fail at once. */
   readonly longestQueue?: number;
@@ -20,6 +24,9 @@ export interface SystemExec extends Exec {
 
 const MEBIBYTE = 1024 * 1024;
 
+/** Where Slurm looks first. */
+export const SLURM_CONF_DEFAULT = '/etc/slurm/slurm.conf';
+
 /**
  * Runs real commands in a clean environment: nothing of the daemon's (its token, `SQUEUE_*`, `SINFO_*`,
  * `SLURM_CLUSTERS`) reaches them, and Slurm prints times as epoch seconds. Time and output of a command are bounded,
@@ -33,7 +40,12 @@ export function systemExec(options: SystemExecOptions = {}): SystemExec {
     LANG: 'C.UTF-8',
     LC_ALL: 'C',
     SLURM_TIME_FORMAT: '%s',
-    ...(options.slurmConf === undefined ? {} : { SLURM_CONF: options.slurmConf }),
+  };
+  // Looked at anew each time: a node may get the file, or lose it, while this runs.
+  const slurmConf = (): Record<string, string> => {
+    const conf = options.slurmConf;
+    if (conf === undefined || (conf === SLURM_CONF_DEFAULT && !existsSync(conf))) return {};
+    return { SLURM_CONF: conf };
   };
 
   async function inLane(command: Command, signal: AbortSignal | undefined): Promise<CommandResult> {
@@ -45,7 +57,7 @@ export function systemExec(options: SystemExecOptions = {}): SystemExec {
       const result = await runChild({
         file: command.file,
         args: command.args,
-        env: { ...base, ...command.env },
+        env: { ...base, ...slurmConf(), ...command.env },
         timeoutMs: command.timeoutMs,
         killAfterMs: options.killAfterMs ?? 2_000,
         maxBytes: command.maxBytes ?? MEBIBYTE,

@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import type { Command } from '../../../daemon/system/ports.ts';
-import { systemExec } from '../../../daemon/system/process/exec.ts';
+import { SLURM_CONF_DEFAULT, systemExec } from '../../../daemon/system/process/exec.ts';
 
 const program = (name: string): string => join(import.meta.dirname, 'fixtures', name);
 const command = (name: string, rest: Partial<Command> = {}): Command => ({
@@ -55,6 +56,16 @@ test('gives a command an environment of its own, and no input', async () => {
     'X=y',
   ]);
   expect(await exec.run(command('reads'))).toEqual({ ok: true, stdout: Buffer.from('end\n') });
+});
+
+test("Slurm's own place is named only where slurm.conf is there: a configless node has it elsewhere", async () => {
+  const exec = systemExec({ slurmConf: SLURM_CONF_DEFAULT });
+  const result = await exec.run({ kind: 'env', file: '/usr/bin/env', args: [], timeoutMs: 5_000 });
+  const named = result.stdout
+    .toString()
+    .split('\n')
+    .filter((line) => line.startsWith('SLURM_CONF='));
+  expect(named).toEqual(existsSync(SLURM_CONF_DEFAULT) ? [`SLURM_CONF=${SLURM_CONF_DEFAULT}`] : []);
 });
 
 test('a command reads what it is given: bytes, or an open file', async () => {
