@@ -141,7 +141,7 @@ async function dump(node: LabNode, jobId: number): Promise<Dump> {
 const restoreFrom = ({ folder, root, groups }: Dump): Behaviour =>
   plan([
     ...[HELPER, 'init', '--uid', '2000', '--gid', '2000', '--groups', groups.join(' ')],
-    ...['--capabilities', 'checkpoint_restore', '--images', `${folder}/images`, '--root', root],
+    ...['--capabilities', 'checkpoint_restore,setpcap', '--images', `${folder}/images`, '--root', root],
     ...['--log', `${folder}/work/restore.log`, '--', '/usr/sbin/criu', '--no-default-config', ...OPTIONS],
   ]);
 
