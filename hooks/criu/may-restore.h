@@ -6,7 +6,7 @@
  * opens it with the owner's rights, by the same paths. Standard input has `HOW PATH` of each thing, with a NUL behind it:
  *
  *   read | write | both   a file that is open for it, or mapped
- *   pass                  a folder that a process is in
+ *   pass                  a folder that a process is in, or a program that is run
  *   reach                 what is only pointed to (O_PATH)
  *   make                  a file that is deleted: CRIU makes it anew in that folder, and deletes it again
  *   bind                  a Unix socket of the job's: CRIU removes what is there and binds it anew

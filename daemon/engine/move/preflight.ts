@@ -50,7 +50,8 @@ export async function mustBeOwnersToRestore(
   const names = await namedPaths(images).catch((error: Error) => error.message);
   if (typeof names === 'string') throw new SourceError(`CRIU's images cannot be read: ${names}`);
   if (names.unfit !== null) throw new SourceError(`${names.unfit}, which cannot be restored`);
-  const entries = [...reopened].map((entry) => Buffer.from(entry));
+  // Not least CRIU itself, which runs as the owner there.
+  const entries = [`pass ${source.config.criu}`, ...reopened].map((entry) => Buffer.from(entry));
   for (const path of names.watched) entries.push(Buffer.from(`read ${path}`, 'latin1'));
   for (const path of names.sockets) entries.push(Buffer.from(`bind ${path}`, 'latin1'));
   for (const path of names.peers) entries.push(Buffer.from(`connect ${path}`, 'latin1'));

@@ -190,7 +190,7 @@ test.each(['simple', 'rootfs'] as const)(
   },
 );
 
-test('the owner is asked for all that a restore opens, makes, watches and connects to, by its path', async () => {
+test('the owner is asked for all that a restore runs, opens, makes, watches and connects to, by its path', async () => {
   await rig.leaves(
     'files.img',
     filesImage({
@@ -207,8 +207,8 @@ test('the owner is asked for all that a restore opens, makes, watches and connec
   expect(await rig.looked()).toEqual({
     args: 'may-restore --uid 1500 --gid 1500 --groups 1500 27',
     entries: [
-      ...['bind /tmp/own\xff', 'connect /dev/log', 'read /net/inbox\xff'],
-      ...['read /usr/bin/bash', 'write /net/out'],
+      ...['bind /tmp/own\xff', 'connect /dev/log', `pass ${join(rig.node.dir, 'criu')}`],
+      ...['read /net/inbox\xff', 'read /usr/bin/bash', 'write /net/out'],
     ],
   });
 });
