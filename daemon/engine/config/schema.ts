@@ -13,9 +13,9 @@ import {
   uuidText,
 } from '../../config/schema/fields.ts';
 import { LOG_LEVELS, NODE_NAME } from '../../config/schema/file-schema.ts';
-import { badScratch } from '../job/scratch.ts';
 import { COMPRESSIONS } from '../manifest.ts';
 import { parseListen } from './listen-address.ts';
+import { badScratch } from './scratch.ts';
 
 const socket = block({
   path: key('Where ckptd and the SPANK plugin find the engine.', socketPath(), '/run/ckptd-engine/api.sock'),

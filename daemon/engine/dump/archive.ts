@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import type { Lanes } from '../../system/lanes.ts';
 import type { Exec } from '../../system/ports.ts';
 import type { JobId } from '../../vocabulary/job.ts';
-import type { Process } from '../job/process.ts';
-import { scratchOf } from '../job/scratch.ts';
+import { scratchOf } from '../config/scratch.ts';
+import type { Process } from '../proc/process.ts';
 import { asOwner } from './as-owner-command.ts';
 import { freeIn, SPARE_BYTES, type Staging } from './staging.ts';
 

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import type { Lanes } from '../../system/lanes.ts';
 import type { CommandResult, Exec } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
-import type { Process } from '../job/process.ts';
 import { withOwnersRights } from '../job/with-owners-rights.ts';
+import type { Process } from '../proc/process.ts';
 import type { Staging } from './staging.ts';
 
 /** The job is frozen meanwhile. */

@@ -1,5 +1,5 @@
-import { KERNELS } from '../job/kernel-file.ts';
-import type { Mount } from '../job/mounts.ts';
+import { KERNELS } from '../proc/kernel-file.ts';
+import type { Mount } from '../proc/mounts.ts';
 
 export interface Device {
   readonly major: number;

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { membersNow } from '../job/on-the-spot.ts';
-import type { JobTree } from '../job/tree.ts';
+import { membersNow } from '../proc/on-the-spot.ts';
+import type { JobTree } from '../proc/tree.ts';
 import type { LocalFile } from './opened-files.ts';
 
 /**

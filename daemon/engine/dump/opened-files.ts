@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
-import { type Access, accessOf, processOf } from '../job/kernel-file.ts';
 import type { Manifest } from '../manifest.ts';
+import { type Access, accessOf, processOf } from '../proc/kernel-file.ts';
 import { deviceNumber, type ReachOf } from './file-systems.ts';
 import { Momentary } from './momentary.ts';
 import { type RecordEntry, readRecord } from './record.ts';

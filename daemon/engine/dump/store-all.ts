@@ -3,11 +3,11 @@ import { basename, join } from 'node:path';
 import { withHardDeadline } from '../../system/async/deadline.ts';
 import { mapConcurrent } from '../../system/async/map-concurrent.ts';
 import type { Millis } from '../../vocabulary/job.ts';
+import { type StoredFile, storeFile, storeTiny } from '../files/compress.ts';
+import { moveFile } from '../files/copy-file.ts';
+import { packs, type Sample } from '../files/packs.ts';
 import type { Manifest } from '../manifest.ts';
 import { atStore, atStoreForLong } from '../store/threads.ts';
-import { type StoredFile, storeFile, storeTiny } from './compress.ts';
-import { moveFile } from './copy-file.ts';
-import { packs, type Sample } from './packs.ts';
 import type { Taken } from './publish.ts';
 
 /** What the manifest says of a checkpoint's files. */

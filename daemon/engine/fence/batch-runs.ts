@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { EpochMs, JobId } from '../../vocabulary/job.ts';
-import { batchStepOf, cgroupFolder, type StepCgroup } from '../job/cgroup.ts';
-import { parseMounts } from '../job/mounts.ts';
-import { batchTaskNow, cgroupNow, membersNow, pidsNow } from '../job/on-the-spot.ts';
+import { batchStepOf, cgroupFolder, type StepCgroup } from '../proc/cgroup.ts';
+import { parseMounts } from '../proc/mounts.ts';
+import { batchTaskNow, cgroupNow, membersNow, pidsNow } from '../proc/on-the-spot.ts';
 
 /** A batch script that runs on this node, whatever Slurm thinks of it. */
 export interface BatchRun {

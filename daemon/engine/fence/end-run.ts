@@ -2,9 +2,9 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
-import { batchTaskNow, isStepdNow, membersNow, processNow } from '../job/on-the-spot.ts';
-import type { Process } from '../job/process.ts';
-import type { Freezer, StepFolder } from '../move/cgroup-freezer.ts';
+import type { Freezer, StepFolder } from '../proc/cgroup-freezer.ts';
+import { batchTaskNow, isStepdNow, membersNow, processNow } from '../proc/on-the-spot.ts';
+import type { Process } from '../proc/process.ts';
 import type { BatchRun } from './batch-runs.ts';
 
 export interface Ender {

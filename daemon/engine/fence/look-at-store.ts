@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Exec } from '../../system/ports.ts';
 import type { JobId, Millis } from '../../vocabulary/job.ts';
-import { pidsNow, processNow, wordsNow } from '../job/on-the-spot.ts';
-import { isRoots } from '../job/process.ts';
 import { RUN_VERSION, type RunRecord, runSchema } from '../manifest.ts';
+import { pidsNow, processNow, wordsNow } from '../proc/on-the-spot.ts';
+import { isRoots } from '../proc/process.ts';
 import { placesOf, RUN } from '../store/places.ts';
 import { fitting } from '../store/record.ts';
 

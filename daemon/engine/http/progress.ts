@@ -1,7 +1,7 @@
+import { Seen } from '../../system/seen.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { Checkpointer, CheckpointStatus, Store } from '../ports.ts';
 import type { Listed } from '../store/listing.ts';
-import { Seen } from '../store/seen.ts';
 import { StoreError } from '../store/store-error.ts';
 import { isUuid } from './ask-body.ts';
 

@@ -3,9 +3,9 @@ import { spoolSteps } from '../../slurm/spool.ts';
 import type { Clock, Exec } from '../../system/ports.ts';
 import type { JobFacts, JobId } from '../../vocabulary/job.ts';
 import { PRESENT_STATES } from '../../vocabulary/slurm-states.ts';
+import { type RestoredRun, readRunFile } from '../proc/run-file.ts';
+import { type BatchSteps, batchSteps, findTree, type JobTree, type TreeLook } from '../proc/tree.ts';
 import { type BatchLook, lookAtBatch } from './look.ts';
-import { type RestoredRun, readRunFile } from './run-file.ts';
-import { type BatchSteps, batchSteps, findTree, type JobTree, type TreeLook } from './tree.ts';
 
 /** What finding a job needs of this node. */
 export interface JobFinder {

@@ -1,5 +1,6 @@
+import { Seen } from '../../system/seen.ts';
 import type { JobId } from '../../vocabulary/job.ts';
-import { Seen } from '../store/seen.ts';
+import { isStill } from '../proc/still.ts';
 import {
   type FoundJob,
   findSeen,
@@ -9,7 +10,6 @@ import {
   type RunningJob,
 } from './find-job.ts';
 import type { BatchLook } from './look.ts';
-import { isStill } from './still.ts';
 
 /** What Slurm said of a job when its processes were last found, and which process was their root. */
 interface Known {

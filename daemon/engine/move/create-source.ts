@@ -7,15 +7,15 @@ import { confCommand, readConf } from '../../slurm/conf.ts';
 import { withHardDeadline } from '../../system/async/deadline.ts';
 import { Mutex } from '../../system/async/mutex.ts';
 import { Lanes } from '../../system/lanes.ts';
+import { Seen } from '../../system/seen.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import { deviceOf, reachOf } from '../dump/file-systems.ts';
 import { readMachine } from '../dump/machine.ts';
 import { KnownJobs } from '../job/known-job.ts';
-import { parseMounts } from '../job/mounts.ts';
 import type { EnginePorts } from '../ports.ts';
-import { Seen } from '../store/seen.ts';
+import { createFreezer } from '../proc/cgroup-freezer.ts';
+import { parseMounts } from '../proc/mounts.ts';
 import { atStore } from '../store/threads.ts';
-import { createFreezer } from './cgroup-freezer.ts';
 import type { Source } from './source.ts';
 
 /** The job stands frozen meanwhile. */

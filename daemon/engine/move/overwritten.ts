@@ -1,5 +1,5 @@
-import { readRunFile } from '../job/run-file.ts';
 import type { Found } from '../ports.ts';
+import { readRunFile } from '../proc/run-file.ts';
 import { retire } from '../start/retire.ts';
 import type { Source } from './source.ts';
 

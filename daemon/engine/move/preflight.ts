@@ -8,9 +8,9 @@ import type { Staging } from '../dump/staging.ts';
 import { type Credentials, readCores } from '../images/cores.ts';
 import { readGhosts } from '../images/ghosts.ts';
 import { namedPaths } from '../images/named-paths.ts';
-import { entryToJob } from '../job/enter.ts';
 import type { RunningJob } from '../job/find-job.ts';
-import { ptraceScope } from '../job/yama.ts';
+import { entryToJob } from '../proc/enter.ts';
+import { ptraceScope } from '../proc/yama.ts';
 import { groupsOf } from '../start/as-owner.ts';
 import { type Source, SourceError } from './source.ts';
 

@@ -2,7 +2,7 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { prepareCriu } from '../dump/criu.ts';
 import { listStaging, stagingRoot } from '../dump/staging.ts';
-import { readProcess } from '../job/process.ts';
+import { readProcess } from '../proc/process.ts';
 import { StoreError } from '../store/store-error.ts';
 import { untilItAnswers } from '../store/until-it-answers.ts';
 import { endHeld } from './end-held.ts';

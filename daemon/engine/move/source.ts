@@ -7,7 +7,7 @@ import type { Publisher } from '../dump/publish.ts';
 import type { JobFinder } from '../job/find-job.ts';
 import type { KnownJobs } from '../job/known-job.ts';
 import type { EnginePorts } from '../ports.ts';
-import type { Freezer } from './cgroup-freezer.ts';
+import type { Freezer } from '../proc/cgroup-freezer.ts';
 
 /** What the acts on a job of this node work with. */
 export interface Source extends EnginePorts {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import { stagingRoot } from '../dump/staging.ts';
-import { isRoots, listPids, readProcess } from '../job/process.ts';
+import { isRoots, listPids, readProcess } from '../proc/process.ts';
 
 const POLL_MS: Millis = 200;
 

@@ -7,8 +7,8 @@ import { type LocalFile, type OpenedFiles, openedFiles } from '../dump/opened-fi
 import type { Taken } from '../dump/publish.ts';
 import type { Staging } from '../dump/staging.ts';
 import type { RunningJob } from '../job/find-job.ts';
-import { readProcess } from '../job/process.ts';
 import type { Manifest } from '../manifest.ts';
+import { readProcess } from '../proc/process.ts';
 import { type Hold, holdJob } from './hold.ts';
 import { mustBeOwnersToRestore, mustBeRestorable } from './preflight.ts';
 import { type Source, SourceError } from './source.ts';

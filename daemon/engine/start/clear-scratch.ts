@@ -1,7 +1,7 @@
 import type { Lanes } from '../../system/lanes.ts';
 import type { Exec } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
-import { ownScratchOf } from '../job/scratch.ts';
+import { ownScratchOf } from '../config/scratch.ts';
 import { withOwnersRights } from '../job/with-owners-rights.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Verdict } from '../ports.ts';

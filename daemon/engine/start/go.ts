@@ -1,6 +1,6 @@
-import { entryTo } from '../job/enter.ts';
-import { readProcess } from '../job/process.ts';
 import type { Found, Verdict } from '../ports.ts';
+import { entryTo } from '../proc/enter.ts';
+import { readProcess } from '../proc/process.ts';
 import { clearScratch } from './clear-scratch.ts';
 import type { Parts } from './parts.ts';
 import { placesOf } from './places.ts';

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Limits, readCores } from '../images/cores.ts';
 import { largestSocketBuffers } from '../images/socket-buffers.ts';
-import { processNow } from '../job/on-the-spot.ts';
-import type { Process } from '../job/process.ts';
 import type { Verdict } from '../ports.ts';
+import { processNow } from '../proc/on-the-spot.ts';
+import type { Process } from '../proc/process.ts';
 
 /** The batch task, which never becomes the job itself. */
 interface Task {

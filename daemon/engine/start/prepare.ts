@@ -1,11 +1,11 @@
 import { chmod, mkdir, open, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { mapConcurrent } from '../../system/async/map-concurrent.ts';
-import { sumOf } from '../dump/copy-file.ts';
+import { sumOf } from '../files/copy-file.ts';
+import { unpackZstd } from '../files/unpack-zstd.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Found } from '../ports.ts';
 import type { Places } from './places.ts';
-import { unpackZstd } from './unpack-zstd.ts';
 
 export type Prepared =
   | {

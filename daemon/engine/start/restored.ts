@@ -1,9 +1,9 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { JobId } from '../../vocabulary/job.ts';
-import { readProcess } from '../job/process.ts';
-import { type RestoredRun, readRunFile } from '../job/run-file.ts';
 import type { Verdict } from '../ports.ts';
+import { readProcess } from '../proc/process.ts';
+import { type RestoredRun, readRunFile } from '../proc/run-file.ts';
 import type { Parts } from './parts.ts';
 import { type StartedRun, tagOf } from './run.ts';
 

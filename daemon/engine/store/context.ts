@@ -1,9 +1,9 @@
 import type { Log } from '../../system/ports.ts';
+import { Seen } from '../../system/seen.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import { guardFolder, guardStore } from './guard.ts';
 import { createMarks, type Marks } from './marks.ts';
 import { type Places, placesOf } from './places.ts';
-import { Seen } from './seen.ts';
 import { asStoreError } from './store-error.ts';
 import { createTrash, type Trash } from './trash.ts';
 

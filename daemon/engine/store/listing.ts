@@ -1,3 +1,4 @@
+import { Seen } from '../../system/seen.ts';
 import type { CheckpointKind, EpochMs, JobId } from '../../vocabulary/job.ts';
 import type { Manifest } from '../manifest.ts';
 import { readCheckpoint, whyDeprecated } from './checkpoint.ts';
@@ -5,7 +6,6 @@ import { attempt, guardJob, type StoreContext } from './context.ts';
 import { namesIn } from './marks.ts';
 import { isActionId } from './places.ts';
 import { exists, jobsIn } from './search.ts';
-import { Seen } from './seen.ts';
 
 /** A checkpoint in short. */
 export interface Listed {

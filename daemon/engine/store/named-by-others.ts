@@ -1,4 +1,5 @@
 import { mapConcurrent } from '../../system/async/map-concurrent.ts';
+import { Seen } from '../../system/seen.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { Store } from '../ports.ts';
 import { readCheckpoint } from './checkpoint.ts';
@@ -6,7 +7,6 @@ import { attempt, guardJob, type StoreContext } from './context.ts';
 import { namesIn } from './marks.ts';
 import { isActionId } from './places.ts';
 import { jobsIn } from './search.ts';
-import { Seen } from './seen.ts';
 
 /** Those with the nearest ids: the tasks of an array and the jobs of a loop are numbered in a row. */
 const MOST_JOBS = 500;

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { deviceNumber, deviceOf, reachOf } from '../../../daemon/engine/dump/file-systems.ts';
-import { parseMounts } from '../../../daemon/engine/job/mounts.ts';
+import { parseMounts } from '../../../daemon/engine/proc/mounts.ts';
 
 const MOUNTS = parseMounts(`1 0 8:1 / / rw - btrfs /dev/a rw
 2 1 0:50 / /home rw shared:3 master:1 - nfs4 server:/home rw

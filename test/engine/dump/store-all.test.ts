@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32, zstdDecompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { packs } from '../../../daemon/engine/dump/packs.ts';
 import { makeStaging, type Staging } from '../../../daemon/engine/dump/staging.ts';
 import { storeAll } from '../../../daemon/engine/dump/store-all.ts';
+import { packs } from '../../../daemon/engine/files/packs.ts';
 
 let [dir, to, apart] = ['', '', ''];
 let staging: Staging;

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type BatchRun, batchRuns } from '../../../daemon/engine/fence/batch-runs.ts';
 import { endRun } from '../../../daemon/engine/fence/end-run.ts';
-import { createFreezer } from '../../../daemon/engine/move/cgroup-freezer.ts';
+import { createFreezer } from '../../../daemon/engine/proc/cgroup-freezer.ts';
 import type { Clock } from '../../../daemon/system/ports.ts';
 import { FakeNode } from '../support/fake-node.ts';
 

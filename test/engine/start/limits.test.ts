@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { readProcess } from '../../../daemon/engine/job/process.ts';
+import { readProcess } from '../../../daemon/engine/proc/process.ts';
 import { restoredLimits } from '../../../daemon/engine/start/limits.ts';
 import { Folder, isRoot, OWNER } from '../as-owner/support.ts';
 import { type Creds, coreImage, filesImage, ordinary } from '../images/made-images.ts';

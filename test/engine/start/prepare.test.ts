@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { storeFile } from '../../../daemon/engine/dump/compress.ts';
+import { storeFile } from '../../../daemon/engine/files/compress.ts';
 import type { Found } from '../../../daemon/engine/ports.ts';
 import { placesOf } from '../../../daemon/engine/start/places.ts';
 import { prepare } from '../../../daemon/engine/start/prepare.ts';

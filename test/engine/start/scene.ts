@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EngineConfig } from '../../../daemon/engine/config/config.ts';
-import { storeFile } from '../../../daemon/engine/dump/compress.ts';
+import { storeFile } from '../../../daemon/engine/files/compress.ts';
 import type { Manifest } from '../../../daemon/engine/manifest.ts';
 import type { Starter } from '../../../daemon/engine/ports.ts';
 import type { Parts } from '../../../daemon/engine/start/parts.ts';

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { storeFile } from '../../../daemon/engine/dump/compress.ts';
+import { storeFile } from '../../../daemon/engine/files/compress.ts';
 import { type AsOwner, asOwner } from '../../../daemon/engine/start/as-owner.ts';
 import { MOST_HANGING_MS } from '../../../daemon/engine/start/store-back.ts';
 import { Lanes } from '../../../daemon/system/lanes.ts';

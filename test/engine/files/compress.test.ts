@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32, zstdDecompressSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { storeFile } from '../../../daemon/engine/dump/compress.ts';
-import { moveFile } from '../../../daemon/engine/dump/copy-file.ts';
+import { storeFile } from '../../../daemon/engine/files/compress.ts';
+import { moveFile } from '../../../daemon/engine/files/copy-file.ts';
 
 let dir: string;
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { StepCgroup } from '../../../daemon/engine/job/cgroup.ts';
-import { batchSteps, findTree } from '../../../daemon/engine/job/tree.ts';
+import type { StepCgroup } from '../../../daemon/engine/proc/cgroup.ts';
+import { batchSteps, findTree } from '../../../daemon/engine/proc/tree.ts';
 import { FakeNode } from '../support/fake-node.ts';
 
 let node: FakeNode;

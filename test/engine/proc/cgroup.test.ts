@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { batchStepOf, cgroupFolder } from '../../../daemon/engine/job/cgroup.ts';
-import { parseMounts } from '../../../daemon/engine/job/mounts.ts';
+import { batchStepOf, cgroupFolder } from '../../../daemon/engine/proc/cgroup.ts';
+import { parseMounts } from '../../../daemon/engine/proc/mounts.ts';
 
 // /proc/<pid>/cgroup of a batch script on a lab node: Slurm 24.11.5, CgroupPlugin=cgroup/v1 on a hybrid machine.
 const V1 = `9:name=systemd:/system.slice/slurmd.service

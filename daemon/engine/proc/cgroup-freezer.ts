@@ -2,8 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
-import type { StepCgroup } from '../job/cgroup.ts';
-import { isGone, memberPidsNow, processNow } from '../job/on-the-spot.ts';
+import type { StepCgroup } from './cgroup.ts';
+import { isGone, memberPidsNow, processNow } from './on-the-spot.ts';
 
 /** A cgroup of a job's, usually its batch step's, which is stopped and started as a whole. */
 export interface StepFolder {

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createFreezer, FREEZE_WITHIN_MS } from '../../../daemon/engine/move/cgroup-freezer.ts';
+import { createFreezer, FREEZE_WITHIN_MS } from '../../../daemon/engine/proc/cgroup-freezer.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { hangThreads } from '../support/hung-threads.ts';
 
