@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RESTORE_OPTIONS } from '../../daemon/engine/dump/criu-arguments.ts';
-import { parseDumpStats } from '../../daemon/engine/dump/stats.ts';
+import { RESTORE_OPTIONS } from '../../daemon/engine/criu/criu-arguments.ts';
+import { parseDumpStats } from '../../daemon/engine/criu/stats.ts';
 import type { LabNode } from '../lab/lab.ts';
 
 /** CRIU as it is, with the options that the engine gives it. The helper only sets its ids. */

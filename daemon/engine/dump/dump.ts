@@ -4,17 +4,17 @@ import type { Lanes } from '../../system/lanes.ts';
 import type { Clock, Exec } from '../../system/ports.ts';
 import type { Seen } from '../../system/seen.ts';
 import type { Millis } from '../../vocabulary/job.ts';
-import { takeOverGhosts } from '../images/ghosts.ts';
-import { rearmTimerfdsIn } from '../images/timerfds.ts';
+import { CRIU_ENV } from '../criu/criu.ts';
+import { DUMP_LOG, dumpArguments } from '../criu/criu-arguments.ts';
+import { criuErrorsIn } from '../criu/criu-log.ts';
+import { takeOverGhosts } from '../criu/images/ghosts.ts';
+import { rearmTimerfdsIn } from '../criu/images/timerfds.ts';
+import { parseDumpStats } from '../criu/stats.ts';
 import { mayEnter } from '../proc/enter.ts';
 import type { JobTree } from '../proc/tree.ts';
 import { ptraceScope } from '../proc/yama.ts';
-import { CRIU_ENV } from './criu.ts';
-import { DUMP_LOG, dumpArguments } from './criu-arguments.ts';
-import { criuErrorsIn } from './criu-log.ts';
 import { runDetached } from './detached.ts';
 import type { Staging } from './staging.ts';
-import { parseDumpStats } from './stats.ts';
 
 export interface Dumper {
   readonly exec: Exec;

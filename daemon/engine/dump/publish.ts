@@ -1,11 +1,11 @@
 import type { Clock } from '../../system/ports.ts';
 import type { CheckpointKind, EpochMs } from '../../vocabulary/job.ts';
+import { RESTORE_OPTIONS } from '../criu/criu-arguments.ts';
+import type { Machine } from '../criu/machine.ts';
 import type { RunningJob } from '../job/find-job.ts';
 import { MANIFEST_VERSION, type Manifest } from '../manifest.ts';
 import type { Found, Store } from '../ports.ts';
 import { asStoreError } from '../store/store-error.ts';
-import { RESTORE_OPTIONS } from './criu-arguments.ts';
-import type { Machine } from './machine.ts';
 import type { OpenedFiles } from './opened-files.ts';
 import type { Staging } from './staging.ts';
 import { type Stored, storeAll } from './store-all.ts';

@@ -1,5 +1,5 @@
 import type { Millis } from '../../vocabulary/job.ts';
-import { criuVersion } from '../dump/criu.ts';
+import { criuVersion } from '../criu/criu.ts';
 import { publish } from '../dump/publish.ts';
 import { makeStaging, type Staging } from '../dump/staging.ts';
 import { RUNNING, type RunningJob } from '../job/find-job.ts';

@@ -2,12 +2,13 @@
  * What the next node would refuse is refused here, where the job still runs. A restore opens and makes everything with the
  * rights of the job's owner and no others, and the kernel gives it nothing more.
  */
+
+import { type Credentials, readCores } from '../criu/images/cores.ts';
+import { readGhosts } from '../criu/images/ghosts.ts';
+import { namedPaths } from '../criu/images/named-paths.ts';
 import { Momentary } from '../dump/momentary.ts';
 import type { OpenedFiles } from '../dump/opened-files.ts';
 import type { Staging } from '../dump/staging.ts';
-import { type Credentials, readCores } from '../images/cores.ts';
-import { readGhosts } from '../images/ghosts.ts';
-import { namedPaths } from '../images/named-paths.ts';
 import type { RunningJob } from '../job/find-job.ts';
 import { entryToJob } from '../proc/enter.ts';
 import { ptraceScope } from '../proc/yama.ts';

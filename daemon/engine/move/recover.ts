@@ -1,6 +1,6 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { prepareCriu } from '../dump/criu.ts';
+import { prepareCriu } from '../criu/criu.ts';
 import { listStaging, stagingRoot } from '../dump/staging.ts';
 import { readProcess } from '../proc/process.ts';
 import { StoreError } from '../store/store-error.ts';

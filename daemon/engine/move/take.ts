@@ -1,6 +1,6 @@
 import type { CheckpointKind } from '../../vocabulary/job.ts';
+import { criuVersion } from '../criu/criu.ts';
 import { archiveFiles } from '../dump/archive.ts';
-import { criuVersion } from '../dump/criu.ts';
 import { type Dumping, dump, recordFiles } from '../dump/dump.ts';
 import { ownersFiles } from '../dump/local-files.ts';
 import { type LocalFile, type OpenedFiles, openedFiles } from '../dump/opened-files.ts';

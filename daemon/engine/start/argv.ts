@@ -1,4 +1,4 @@
-import type { Cores } from '../images/cores.ts';
+import type { Cores } from '../criu/images/cores.ts';
 import type { Places } from './places.ts';
 import type { Owner } from './run.ts';
 

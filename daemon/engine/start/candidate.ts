@@ -1,13 +1,13 @@
 import type { JobFacts } from '../../vocabulary/job.ts';
 import type { Operation } from '../as-owner/protocol.ts';
-import { type Cores, readCores } from '../images/cores.ts';
+import { whyIncompatible } from '../criu/compatible.ts';
+import { readHost } from '../criu/host.ts';
+import { type Cores, readCores } from '../criu/images/cores.ts';
 import type { Order } from '../manifest.ts';
 import type { Found } from '../ports.ts';
 import { afterOthers } from './after-others.ts';
 import { restoreArgv, unknownOptions } from './argv.ts';
 import { clearScratch } from './clear-scratch.ts';
-import { whyIncompatible } from './compatible.ts';
-import { readHost } from './host.ts';
 import type { Parts } from './parts.ts';
 import { type Places, placesOf } from './places.ts';
 import { archiveOf, prepare } from './prepare.ts';

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Limits, readCores } from '../images/cores.ts';
-import { largestSocketBuffers } from '../images/socket-buffers.ts';
+import { type Limits, readCores } from '../criu/images/cores.ts';
+import { largestSocketBuffers } from '../criu/images/socket-buffers.ts';
 import type { Verdict } from '../ports.ts';
 import { processNow } from '../proc/on-the-spot.ts';
 import type { Process } from '../proc/process.ts';

@@ -16,7 +16,7 @@ import { deviceOf } from '../../../daemon/engine/dump/file-systems.ts';
 import type { CommandResult } from '../../../daemon/system/ports.ts';
 import { until } from '../../lab/until.ts';
 import { isRoot } from '../as-owner/support.ts';
-import { type Creds, coreImage, filesImage, ordinary } from '../images/made-images.ts';
+import { type Creds, coreImage, filesImage, ordinary } from '../criu/images/made-images.ts';
 import { Rig, says, TIMED_OUT } from '../support/rig.ts';
 
 let rig: Rig;

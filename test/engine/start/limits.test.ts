@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { readProcess } from '../../../daemon/engine/proc/process.ts';
 import { restoredLimits } from '../../../daemon/engine/start/limits.ts';
 import { Folder, isRoot, OWNER } from '../as-owner/support.ts';
-import { type Creds, coreImage, filesImage, ordinary } from '../images/made-images.ts';
+import { type Creds, coreImage, filesImage, ordinary } from '../criu/images/made-images.ts';
 import {
   hasPython,
   type Restored,

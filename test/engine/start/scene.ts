@@ -13,7 +13,7 @@ import type { JobFacts } from '../../../daemon/vocabulary/job.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { recordingLog } from '../../support/log.ts';
 import { Folder, inoOf, OWNER, PROGRAM } from '../as-owner/support.ts';
-import { type Creds, coreImage, filesImage, ordinary, type Task } from '../images/made-images.ts';
+import { type Creds, coreImage, filesImage, ordinary, type Task } from '../criu/images/made-images.ts';
 import { FakeStore } from './fake-store.ts';
 import { ROOT } from './restored-tree.ts';
 import { CLUSTER, id, manifestOf } from './support.ts';

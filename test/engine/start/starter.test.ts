@@ -16,7 +16,7 @@ import { MOST_HANGING_MS } from '../../../daemon/engine/start/store-back.ts';
 import { Lanes } from '../../../daemon/system/lanes.ts';
 import { systemExec } from '../../../daemon/system/process/exec.ts';
 import { isRoot, OWNER, PROGRAM } from '../as-owner/support.ts';
-import { type Creds, ordinary } from '../images/made-images.ts';
+import { type Creds, ordinary } from '../criu/images/made-images.ts';
 import { helpersLeft } from './helpers-left.ts';
 import { hasPython, restoredTree } from './restored-tree.ts';
 import { DUMPED, LATE, Scene } from './scene.ts';

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, truncateSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { readCores } from '../../../daemon/engine/images/cores.ts';
+import { readCores } from '../../../daemon/engine/criu/images/cores.ts';
 import { Lab, type LabNode, until } from '../../lab/lab.ts';
 import { ACTION, answer, type Behaviour, type FakeEngine, fakeEngine, plan } from './fake-engine.ts';
 import { type Built, build } from './plugin.ts';

@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Cores, readCores } from '../../../daemon/engine/images/cores.ts';
-import { int64Of, readFields } from '../../../daemon/engine/images/protobuf.ts';
+import { type Cores, readCores } from '../../../../daemon/engine/criu/images/cores.ts';
+import { int64Of, readFields } from '../../../../daemon/engine/criu/images/protobuf.ts';
 import { type Creds, coreImage, ordinary } from './made-images.ts';
 
 let images: string;

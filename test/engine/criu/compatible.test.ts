@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Cores, Credentials } from '../../../daemon/engine/images/cores.ts';
+import { whyIncompatible } from '../../../daemon/engine/criu/compatible.ts';
+import type { Cores, Credentials } from '../../../daemon/engine/criu/images/cores.ts';
 import { restoreArgv, unknownOptions } from '../../../daemon/engine/start/argv.ts';
-import { whyIncompatible } from '../../../daemon/engine/start/compatible.ts';
 import { placesOf } from '../../../daemon/engine/start/places.ts';
 import { OWNER } from '../as-owner/support.ts';
 

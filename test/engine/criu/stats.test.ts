@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseDumpStats } from '../../../daemon/engine/dump/stats.ts';
+import { parseDumpStats } from '../../../daemon/engine/criu/stats.ts';
 
 // `stats-dump` of CRIU 4.1.1, of a bash loop on a lab node.
 const IMAGE = Buffer.from(

@@ -1,4 +1,4 @@
-import { fieldOf, readFields } from '../images/protobuf.ts';
+import { fieldOf, readFields } from './images/protobuf.ts';
 
 /** How long a dump held the job up, in microseconds. */
 export interface DumpStats {

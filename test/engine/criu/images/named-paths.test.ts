@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { namedPaths } from '../../../daemon/engine/images/named-paths.ts';
+import { namedPaths } from '../../../../daemon/engine/criu/images/named-paths.ts';
 import { filesImage } from './made-images.ts';
 
 let images = '';

@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { fieldOf, readFields } from '../../../daemon/engine/images/protobuf.ts';
-import { rearmTimerfds, rearmTimerfdsIn } from '../../../daemon/engine/images/timerfds.ts';
+import { fieldOf, readFields } from '../../../../daemon/engine/criu/images/protobuf.ts';
+import { rearmTimerfds, rearmTimerfdsIn } from '../../../../daemon/engine/criu/images/timerfds.ts';
 
 const TFD = 12;
 const EPFD = 9;
