@@ -17,7 +17,7 @@ const ROOT = join(import.meta.dirname, '..');
 export const PROGRAMS: Readonly<Record<string, string>> = {
   ckptd: 'daemon/ckptd.ts',
   'ckptd-engine': 'daemon/engine/ckptd-engine.ts',
-  'ckptd-as-owner': 'daemon/engine/as-owner/main.ts',
+  'ckptd-as-owner': 'daemon/engine/owner/program/main.ts',
 };
 
 /**

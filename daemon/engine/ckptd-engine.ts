@@ -51,7 +51,10 @@ function sourcesOf(file: string): EngineSources {
 /** The bundle lies beside this one's; in a checkout it is the source. */
 function asOwner(): string {
   const { filename } = import.meta;
-  return join(dirname(filename), extname(filename) === '.ts' ? 'as-owner/main.ts' : 'ckptd-as-owner.mjs');
+  return join(
+    dirname(filename),
+    extname(filename) === '.ts' ? 'owner/program/main.ts' : 'ckptd-as-owner.mjs',
+  );
 }
 
 async function run(sources: EngineSources): Promise<number> {

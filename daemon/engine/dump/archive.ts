@@ -4,8 +4,8 @@ import type { Lanes } from '../../system/lanes.ts';
 import type { Exec } from '../../system/ports.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import { scratchOf } from '../config/scratch.ts';
+import { asOwner } from '../owner/as-owner-command.ts';
 import type { Process } from '../proc/process.ts';
-import { asOwner } from './as-owner-command.ts';
 import { freeIn, SPARE_BYTES, type Staging } from './staging.ts';
 
 export interface Archiver {

@@ -10,9 +10,9 @@ import { Momentary } from '../dump/momentary.ts';
 import type { OpenedFiles } from '../dump/opened-files.ts';
 import type { Staging } from '../dump/staging.ts';
 import type { RunningJob } from '../job/find-job.ts';
+import { groupsOf } from '../owner/as-owner.ts';
 import { entryToJob } from '../proc/enter.ts';
 import { ptraceScope } from '../proc/yama.ts';
-import { groupsOf } from '../start/as-owner.ts';
 import { type Source, SourceError } from './source.ts';
 
 const TIMEOUT_MS = 60_000;

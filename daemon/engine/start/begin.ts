@@ -1,7 +1,7 @@
+import { groupsOf } from '../owner/as-owner.ts';
 import type { Found, StartAsk } from '../ports.ts';
 import { retireOrMark } from './anew.ts';
 import { announce, type Before, readRecord } from './announce.ts';
-import { groupsOf } from './as-owner.ts';
 import { type Tried, tryCandidate } from './candidate.ts';
 import { type Choice, choose, freshText, standing } from './choose.ts';
 import { identify } from './identify.ts';

@@ -1,9 +1,9 @@
 import type { JobFacts } from '../../vocabulary/job.ts';
-import type { Operation } from '../as-owner/protocol.ts';
 import { whyIncompatible } from '../criu/compatible.ts';
 import { readHost } from '../criu/host.ts';
 import { type Cores, readCores } from '../criu/images/cores.ts';
 import type { Order } from '../manifest.ts';
+import type { Operation } from '../owner/program/protocol.ts';
 import type { Found } from '../ports.ts';
 import { afterOthers } from './after-others.ts';
 import { restoreArgv, unknownOptions } from './argv.ts';

@@ -2,8 +2,8 @@ import type { Lanes } from '../../system/lanes.ts';
 import type { Exec } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import { ownScratchOf } from '../config/scratch.ts';
-import { withOwnersRights } from '../job/with-owners-rights.ts';
 import type { Manifest } from '../manifest.ts';
+import { withOwnersRights } from '../owner/with-owners-rights.ts';
 import type { Verdict } from '../ports.ts';
 import type { Owner } from './run.ts';
 

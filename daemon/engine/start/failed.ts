@@ -1,4 +1,4 @@
-import type { Operation } from '../as-owner/protocol.ts';
+import type { Operation } from '../owner/program/protocol.ts';
 import { anewMarks, retireOrMark } from './anew.ts';
 import type { Parts } from './parts.ts';
 import { type StartedRun, tagOf } from './run.ts';

@@ -1,8 +1,8 @@
 import type { QueryJob } from '../../slurm/query-job.ts';
 import type { Lanes } from '../../system/lanes.ts';
+import type { AsOwner } from '../owner/as-owner.ts';
+import type { OwnerHelpers } from '../owner/owner-helpers.ts';
 import type { EnginePorts } from '../ports.ts';
-import type { AsOwner } from './as-owner.ts';
-import type { OwnerHelpers } from './owner-helpers.ts';
 import type { Responds } from './responds.ts';
 import type { RunStore } from './run-store.ts';
 

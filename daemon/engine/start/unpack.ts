@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import type { Lanes } from '../../system/lanes.ts';
 import type { Exec } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
-import { withOwnersRights } from '../job/with-owners-rights.ts';
+import { withOwnersRights } from '../owner/with-owners-rights.ts';
 import type { Verdict } from '../ports.ts';
 import type { Owner } from './run.ts';
 

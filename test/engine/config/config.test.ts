@@ -28,7 +28,11 @@ test('two keys are enough', () => {
 
 test.each([
   ['installed elsewhere, beside the program', '/opt/ckptd/ckptd-as-owner.mjs', '/opt/ckptd/ckptd-criu'],
-  ['in a checkout, the installed one', '/src/daemon/engine/as-owner/main.ts', '/usr/lib/ckptd/ckptd-criu'],
+  [
+    'in a checkout, the installed one',
+    '/src/daemon/engine/owner/program/main.ts',
+    '/usr/lib/ckptd/ckptd-criu',
+  ],
 ])('ckptd-criu is, %s', (_, asOwner, helper) => {
   expect(config(NEEDED, 'n1', asOwner).helper).toBe(helper);
   expect(config(`${NEEDED}helper: /opt/helper\n`, 'n1', asOwner).helper).toBe('/opt/helper');

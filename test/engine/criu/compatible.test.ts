@@ -3,7 +3,7 @@ import { whyIncompatible } from '../../../daemon/engine/criu/compatible.ts';
 import type { Cores, Credentials } from '../../../daemon/engine/criu/images/cores.ts';
 import { restoreArgv, unknownOptions } from '../../../daemon/engine/start/argv.ts';
 import { placesOf } from '../../../daemon/engine/start/places.ts';
-import { OWNER } from '../as-owner/support.ts';
+import { OWNER } from '../owner/program/support.ts';
 
 const host = { criuVersion: '4.2.1', cpuFlags: ['fpu', 'sse4_2', 'avx2'] };
 const criu = (version: string) => ({ version, restoreOptions: [] });

@@ -15,8 +15,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { deviceOf } from '../../../daemon/engine/dump/file-systems.ts';
 import type { CommandResult } from '../../../daemon/system/ports.ts';
 import { until } from '../../lab/until.ts';
-import { isRoot } from '../as-owner/support.ts';
 import { type Creds, coreImage, filesImage, ordinary } from '../criu/images/made-images.ts';
+import { isRoot } from '../owner/program/support.ts';
 import { Rig, says, TIMED_OUT } from '../support/rig.ts';
 
 let rig: Rig;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { StoreError } from '../../../daemon/engine/store/store-error.ts';
 import { until } from '../../lab/until.ts';
-import { isRoot, OWNER } from '../as-owner/support.ts';
+import { isRoot, OWNER } from '../owner/program/support.ts';
 import { Scene } from './scene.ts';
 import { id } from './support.ts';
 

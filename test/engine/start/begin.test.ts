@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { OLD_RUN_ENDS_WITHIN_MS } from '../../../daemon/engine/start/announce.ts';
-import { isRoot } from '../as-owner/support.ts';
+import { isRoot } from '../owner/program/support.ts';
 import { helpers, helpersLeft } from './helpers-left.ts';
 import { DUMPED, LATE, Scene } from './scene.ts';
 import { CLUSTER, id, orderOf } from './support.ts';

@@ -6,7 +6,7 @@ import {
   type Situation,
   standing,
 } from '../../../daemon/engine/start/choose.ts';
-import { OWNER } from '../as-owner/support.ts';
+import { OWNER } from '../owner/program/support.ts';
 import { foundOf, id, orderOf } from './support.ts';
 
 /** Restart 2 of job 7, whose checkpoints were taken in its first two runs. */

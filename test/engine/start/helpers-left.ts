@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { until } from '../../lab/until.ts';
-import { PROGRAM } from '../as-owner/support.ts';
+import { PROGRAM } from '../owner/program/support.ts';
 
 /** Pids of the processes of this one that have become a job's owner. */
 export function helpers(): number[] {

@@ -2,8 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { readProcess } from '../../../daemon/engine/proc/process.ts';
 import { restoredLimits } from '../../../daemon/engine/start/limits.ts';
-import { Folder, isRoot, OWNER } from '../as-owner/support.ts';
 import { type Creds, coreImage, filesImage, ordinary } from '../criu/images/made-images.ts';
+import { Folder, isRoot, OWNER } from '../owner/program/support.ts';
 import {
   hasPython,
   type Restored,

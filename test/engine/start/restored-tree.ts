@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { Folder } from '../as-owner/support.ts';
+import type { Folder } from '../owner/program/support.ts';
 
 const PYTHON = '/usr/bin/python3';
 export const hasPython = spawnSync(PYTHON, ['--version']).status === 0;

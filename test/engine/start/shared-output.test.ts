@@ -1,6 +1,6 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { isRoot } from '../as-owner/support.ts';
+import { isRoot } from '../owner/program/support.ts';
 import { hasPython, restoredTree } from './restored-tree.ts';
 import { DUMPED, LATE, Scene } from './scene.ts';
 import { orderOf } from './support.ts';

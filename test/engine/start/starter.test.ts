@@ -11,12 +11,12 @@ import {
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { storeFile } from '../../../daemon/engine/files/compress.ts';
-import { type AsOwner, asOwner } from '../../../daemon/engine/start/as-owner.ts';
+import { type AsOwner, asOwner } from '../../../daemon/engine/owner/as-owner.ts';
 import { MOST_HANGING_MS } from '../../../daemon/engine/start/store-back.ts';
 import { Lanes } from '../../../daemon/system/lanes.ts';
 import { systemExec } from '../../../daemon/system/process/exec.ts';
-import { isRoot, OWNER, PROGRAM } from '../as-owner/support.ts';
 import { type Creds, ordinary } from '../criu/images/made-images.ts';
+import { isRoot, OWNER, PROGRAM } from '../owner/program/support.ts';
 import { helpersLeft } from './helpers-left.ts';
 import { hasPython, restoredTree } from './restored-tree.ts';
 import { DUMPED, LATE, Scene } from './scene.ts';

@@ -1,6 +1,6 @@
 import type { Manifest, Order } from '../../../daemon/engine/manifest.ts';
 import type { Found } from '../../../daemon/engine/ports.ts';
-import { OWNER } from '../as-owner/support.ts';
+import { OWNER } from '../owner/program/support.ts';
 
 export const CLUSTER = '0b7e0000-0000-4000-8000-000000000000';
 

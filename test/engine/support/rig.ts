@@ -10,8 +10,8 @@ import { systemExec } from '../../../daemon/system/process/exec.ts';
 import { until } from '../../lab/until.ts';
 import { type FakeSlurm, fakeSlurm } from '../../support/fake-slurm/fake-slurm.ts';
 import { recordingLog } from '../../support/log.ts';
-import { PROGRAM } from '../as-owner/support.ts';
 import { coreImage, ordinary } from '../criu/images/made-images.ts';
+import { PROGRAM } from '../owner/program/support.ts';
 import { FakeNode } from './fake-node.ts';
 
 export const CLUSTER = '0b7e1d3c-5a52-4c54-9c1e-3d0d6e3f2a10';

@@ -1,18 +1,18 @@
 import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Answer, Operation } from '../../../daemon/engine/as-owner/protocol.ts';
-import { asOwner } from '../../../daemon/engine/start/as-owner.ts';
-import type { Owner } from '../../../daemon/engine/start/run.ts';
-import { Lanes } from '../../../daemon/system/lanes.ts';
-import { systemExec } from '../../../daemon/system/process/exec.ts';
+import { asOwner } from '../../../../daemon/engine/owner/as-owner.ts';
+import type { Answer, Operation } from '../../../../daemon/engine/owner/program/protocol.ts';
+import type { Owner } from '../../../../daemon/engine/start/run.ts';
+import { Lanes } from '../../../../daemon/system/lanes.ts';
+import { systemExec } from '../../../../daemon/system/process/exec.ts';
 
 /** Nobody's ids: no account is needed to own files. */
 export const OWNER: Owner = { uid: 61_234, gid: 61_235, groups: [61_236] };
 export const STRANGER: Owner = { uid: 61_240, gid: 61_241, groups: [] };
 export const TAG = 'ckptd-7.2';
 export const isRoot = process.getuid?.() === 0;
-export const PROGRAM = resolve(import.meta.dirname, '../../../daemon/engine/as-owner/main.ts');
+export const PROGRAM = resolve(import.meta.dirname, '../../../../daemon/engine/owner/program/main.ts');
 
 /** The real program, as the engine runs it. */
 export const act = asOwner(systemExec(), new Lanes(), PROGRAM);

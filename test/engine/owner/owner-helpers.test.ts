@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, expect, test, vi } from 'vitest';
-import type { AsOwner } from '../../../daemon/engine/start/as-owner.ts';
-import { ownerHelpers } from '../../../daemon/engine/start/owner-helpers.ts';
+import type { AsOwner } from '../../../daemon/engine/owner/as-owner.ts';
+import { ownerHelpers } from '../../../daemon/engine/owner/owner-helpers.ts';
 import { until } from '../../lab/until.ts';
-import { Folder, isRoot, OWNER, PROGRAM, STRANGER, TAG } from '../as-owner/support.ts';
-import { helpers, helpersLeft, spares, sparesLeft } from './helpers-left.ts';
+import { helpers, helpersLeft, spares, sparesLeft } from '../start/helpers-left.ts';
+import { Folder, isRoot, OWNER, PROGRAM, STRANGER, TAG } from './program/support.ts';
 
 const asRoot = test.runIf(isRoot);
 const OK = { ok: true, notes: [] };

@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import type { Lanes } from '../../system/lanes.ts';
 import type { CommandResult, Exec } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
-import { withOwnersRights } from '../job/with-owners-rights.ts';
+import type { Staging } from '../dump/staging.ts';
 import type { Process } from '../proc/process.ts';
-import type { Staging } from './staging.ts';
+import { withOwnersRights } from './with-owners-rights.ts';
 
 /** The job is frozen meanwhile. */
 const TIMEOUT_MS: Millis = 10 * 60_000;
