@@ -5,7 +5,7 @@ import type { Machine } from '../criu/machine.ts';
 import type { RunningJob } from '../job/find-job.ts';
 import { MANIFEST_VERSION, type Manifest } from '../manifest.ts';
 import type { Found, Store } from '../ports.ts';
-import { asStoreError } from '../store/store-error.ts';
+import { asStoreError } from '../store/fs/store-error.ts';
 import type { OpenedFiles } from './opened-files.ts';
 import type { Staging } from './staging.ts';
 import { type Stored, storeAll } from './store-all.ts';

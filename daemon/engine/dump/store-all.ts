@@ -7,7 +7,7 @@ import { type StoredFile, storeFile, storeTiny } from '../files/compress.ts';
 import { moveFile } from '../files/copy-file.ts';
 import { packs, type Sample } from '../files/packs.ts';
 import type { Manifest } from '../manifest.ts';
-import { atStore, atStoreForLong } from '../store/threads.ts';
+import { atStore, atStoreForLong } from '../store/fs/threads.ts';
 import type { Taken } from './publish.ts';
 
 /** What the manifest says of a checkpoint's files. */

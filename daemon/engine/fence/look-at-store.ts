@@ -4,8 +4,8 @@ import type { JobId, Millis } from '../../vocabulary/job.ts';
 import { RUN_VERSION, type RunRecord, runSchema } from '../manifest.ts';
 import { pidsNow, processNow, wordsNow } from '../proc/on-the-spot.ts';
 import { isRoots } from '../proc/process.ts';
-import { placesOf, RUN } from '../store/places.ts';
-import { fitting } from '../store/record.ts';
+import { placesOf, RUN } from '../store/fs/places.ts';
+import { fitting } from '../store/fs/record.ts';
 
 /** `away`: it cannot be said. Else the newest run of each job, null where none is recorded. */
 export type StoreLook =

@@ -15,7 +15,7 @@ import { KnownJobs } from '../job/known-job.ts';
 import type { EnginePorts } from '../ports.ts';
 import { createFreezer } from '../proc/cgroup-freezer.ts';
 import { parseMounts } from '../proc/mounts.ts';
-import { atStore } from '../store/threads.ts';
+import { atStore } from '../store/fs/threads.ts';
 import type { Source } from './source.ts';
 
 /** The job stands frozen meanwhile. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { prepareCriu } from '../criu/criu.ts';
 import { listStaging, stagingRoot } from '../dump/staging.ts';
 import { readProcess } from '../proc/process.ts';
-import { StoreError } from '../store/store-error.ts';
+import { StoreError } from '../store/fs/store-error.ts';
 import { untilItAnswers } from '../store/until-it-answers.ts';
 import { endHeld } from './end-held.ts';
 import { liftHold } from './lift-hold.ts';

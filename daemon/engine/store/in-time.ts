@@ -11,14 +11,14 @@ export const ANSWER_MS: Millis = 30_000;
 export const PATIENCE_MS: Millis = 600_000;
 /** As slow as a file system may be that takes part in this. */
 const BYTES_PER_MS = (20 * 1024 * 1024) / 1000;
-/** Of looks, and apart from them of what tidies up: none keeps the others from the store for long (`threads.ts`). */
+/** Of looks, and apart from them of what tidies up: none keeps the others from the store for long (`fs/threads.ts`). */
 const AT_ONCE = 4;
 
 /**
  * The store, with no method that is waited for longer than it may take: a shared file system that hangs gives no
  * error by itself, and a frozen job has to run on. Once a method was given up, and until it has come back after all,
  * every method rejects at once, and so does whatever waits for its turn. How many of Node's threads hang by then is
- * `threads.ts`' to bound: a method may have several calls under way.
+ * `fs/threads.ts`' to bound: a method may have several calls under way.
  */
 export function inTime(store: EngineStore, clock: Clock, dir: string): EngineStore {
   const answers = answersOf(dir);

@@ -2,10 +2,10 @@ import { Seen } from '../../system/seen.ts';
 import type { CheckpointKind, EpochMs, JobId } from '../../vocabulary/job.ts';
 import type { Manifest } from '../manifest.ts';
 import { readCheckpoint, whyDeprecated } from './checkpoint.ts';
-import { attempt, guardJob, type StoreContext } from './context.ts';
-import { namesIn } from './marks.ts';
-import { isActionId } from './places.ts';
-import { exists, jobsIn } from './search.ts';
+import { attempt, guardJob, type StoreContext } from './fs/context.ts';
+import { namesIn } from './fs/marks.ts';
+import { isActionId } from './fs/places.ts';
+import { exists, jobsIn } from './fs/search.ts';
 
 /** A checkpoint in short. */
 export interface Listed {

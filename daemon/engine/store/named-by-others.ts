@@ -3,10 +3,10 @@ import { Seen } from '../../system/seen.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { Store } from '../ports.ts';
 import { readCheckpoint } from './checkpoint.ts';
-import { attempt, guardJob, type StoreContext } from './context.ts';
-import { namesIn } from './marks.ts';
-import { isActionId } from './places.ts';
-import { jobsIn } from './search.ts';
+import { attempt, guardJob, type StoreContext } from './fs/context.ts';
+import { namesIn } from './fs/marks.ts';
+import { isActionId } from './fs/places.ts';
+import { jobsIn } from './fs/search.ts';
 
 /** Those with the nearest ids: the tasks of an array and the jobs of a loop are numbered in a row. */
 const MOST_JOBS = 500;

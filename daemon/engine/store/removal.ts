@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { Found } from '../ports.ts';
-import { attempt, guardJob, type StoreContext } from './context.ts';
-import { syncFolder, writeNew } from './durable.ts';
-import { guardFolder } from './guard.ts';
+import { attempt, guardJob, type StoreContext } from './fs/context.ts';
+import { syncFolder, writeNew } from './fs/durable.ts';
+import { guardFolder } from './fs/guard.ts';
+import { DEPRECATED } from './fs/places.ts';
+import { codeOf, StoreError } from './fs/store-error.ts';
 import { readOrder } from './order.ts';
-import { DEPRECATED } from './places.ts';
 import { locate, ofJob } from './reading.ts';
-import { codeOf, StoreError } from './store-error.ts';
 
 /** Marks a checkpoint, be it damaged. The first reason stays. @throws StoreError where there is none. */
 export async function deprecate(store: StoreContext, actionId: string, why: string): Promise<void> {

@@ -1,16 +1,16 @@
 /*
- * The checkpoints on the shared file system: places.ts has the layout. A checkpoint appears by one rename, complete,
+ * The checkpoints on the shared file system: fs/places.ts has the layout. A checkpoint appears by one rename, complete,
  * and disappears by one; nothing in between is ever seen, whichever process is killed when. Engines need no lock
  * between them: action ids are random, and a rename never replaces what is there.
  */
 import type { JobId } from '../../vocabulary/job.ts';
 import type { Pending, Store } from '../ports.ts';
-import { attempt, guardJob, type StoreContext, type StoreOptions, storeContext } from './context.ts';
+import { attempt, guardJob, type StoreContext, type StoreOptions, storeContext } from './fs/context.ts';
+import { mustBeIds } from './fs/places.ts';
 import { createListing, type Listed } from './listing.ts';
 import { createNamedByOthers } from './named-by-others.ts';
 import { readOrder, removeOrder, writeOrder } from './order.ts';
 import { beginPending } from './pending.ts';
-import { mustBeIds } from './places.ts';
 import { find, ofJob } from './reading.ts';
 import { deprecate, prune, removeJob } from './removal.ts';
 import { claimRun, readRun, refuseOutrun, writeRun } from './run-record.ts';

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import type { EpochMs, JobId, Millis } from '../../vocabulary/job.ts';
-import { attempt, guardJob, type StoreContext } from './context.ts';
-import { TEMPORARY } from './durable.ts';
-import { lstat, rmdir, unlink } from './files.ts';
-import { namesIn } from './marks.ts';
-import { isActionId, ORDER, RUN, readHalfWrittenName, WRITER } from './places.ts';
+import { attempt, guardJob, type StoreContext } from './fs/context.ts';
+import { TEMPORARY } from './fs/durable.ts';
+import { lstat, rmdir, unlink } from './fs/files.ts';
+import { namesIn } from './fs/marks.ts';
+import { isActionId, ORDER, RUN, readHalfWrittenName, WRITER } from './fs/places.ts';
+import { readOwnFile } from './fs/record.ts';
+import { codeOf, StoreError } from './fs/store-error.ts';
 import { ofJob } from './reading.ts';
-import { readOwnFile } from './record.ts';
 import { readRun } from './run-record.ts';
-import { codeOf, StoreError } from './store-error.ts';
 
 /** What `life/` looks after the store with. Every method throws StoreError. */
 export interface Upkeep {

@@ -1,4 +1,4 @@
-import type { JobId } from '../../vocabulary/job.ts';
+import type { JobId } from '../../../vocabulary/job.ts';
 import { lstat } from './files.ts';
 import { type Marks, namesIn } from './marks.ts';
 import { type Places, readJobName } from './places.ts';

@@ -1,6 +1,6 @@
-import type { Log } from '../../system/ports.ts';
-import { Seen } from '../../system/seen.ts';
-import type { JobId } from '../../vocabulary/job.ts';
+import type { Log } from '../../../system/ports.ts';
+import { Seen } from '../../../system/seen.ts';
+import type { JobId } from '../../../vocabulary/job.ts';
 import { guardFolder, guardStore } from './guard.ts';
 import { createMarks, type Marks } from './marks.ts';
 import { type Places, placesOf } from './places.ts';

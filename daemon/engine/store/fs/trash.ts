@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { Mutex } from '../../system/async/mutex.ts';
+import { Mutex } from '../../../system/async/mutex.ts';
 import { removeAllIn, removeTree, rename, unlink } from './files.ts';
 import { ensureFolder } from './guard.ts';
 import { MANIFEST, TRASH } from './places.ts';

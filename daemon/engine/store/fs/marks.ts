@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { EpochMs, JobId } from '../../vocabulary/job.ts';
+import type { EpochMs, JobId } from '../../../vocabulary/job.ts';
 import { writeNew } from './durable.ts';
 import { readdir, rmdir, stat, unlink, utimes } from './files.ts';
 import { ensureFolder } from './guard.ts';

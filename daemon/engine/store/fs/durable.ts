@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { mapConcurrent } from '../../system/async/map-concurrent.ts';
+import { mapConcurrent } from '../../../system/async/map-concurrent.ts';
 import { chmod, lstat, readEntries, rename, unlink } from './files.ts';
 import { mustBeMine } from './guard.ts';
 import { StoreError } from './store-error.ts';

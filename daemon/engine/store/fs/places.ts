@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { JobId } from '../../vocabulary/job.ts';
+import type { JobId } from '../../../vocabulary/job.ts';
 import { StoreError } from './store-error.ts';
 
 /*

@@ -1,4 +1,4 @@
-import { Semaphore } from '../../system/async/semaphore.ts';
+import { Semaphore } from '../../../system/async/semaphore.ts';
 
 /*
  * A call to a file system that hangs keeps one of Node's threads until it answers, and there are 32
