@@ -21,7 +21,7 @@ import { startLife } from './life/life.ts';
 import { createCheckpointer } from './move/checkpointer.ts';
 import type { EnginePorts } from './ports.ts';
 import { createFreezer } from './proc/cgroup-freezer.ts';
-import { createStarter } from './start/starter.ts';
+import { createStarter } from './restore/starter.ts';
 import { inTime } from './store/in-time.ts';
 import { createStore } from './store/store.ts';
 import { lockFolder, ownFolder } from './work-dir.ts';

@@ -19,7 +19,7 @@ import { createSlurmds } from './slurmd.ts';
 import { slurmdTimeout } from './slurmd-timeout.ts';
 import { createStoreSide } from './store-side.ts';
 
-/** Between two looks while nobody hears this node. A new node waits for three of them: `start/announce.ts`. */
+/** Between two looks while nobody hears this node. A new node waits for three of them: `restore/choose/announce.ts`. */
 const WHILE_SILENT_MS: Millis = 5_000;
 /** Where Slurm goes on calling the jobs ours, it hears this node in a way that is not seen here. */
 const UNSEEN_MS: Millis = 60_000;

@@ -1,6 +1,6 @@
 import type { Found } from '../ports.ts';
 import { readRunFile } from '../proc/run-file.ts';
-import { retire } from '../start/retire.ts';
+import { retire } from '../retention/retire.ts';
 import type { Source } from './source.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { type LineChild, startLineChild } from '../../system/process/line-child.ts';
 import type { JobId } from '../../vocabulary/job.ts';
-import type { Owner } from '../start/run.ts';
+import type { Owner } from '../restore/run/run.ts';
 import { type AsOwner, identityOf, readAnswer, TIMEOUT_MS } from './as-owner.ts';
 
 /** Processes that have become the owner of a job, from before there is something to do until its restore is over. */

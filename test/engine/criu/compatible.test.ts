@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { whyIncompatible } from '../../../daemon/engine/criu/compatible.ts';
 import type { Cores, Credentials } from '../../../daemon/engine/criu/images/cores.ts';
-import { restoreArgv, unknownOptions } from '../../../daemon/engine/start/argv.ts';
-import { placesOf } from '../../../daemon/engine/start/places.ts';
+import { restoreArgv, unknownOptions } from '../../../daemon/engine/restore/prepare/argv.ts';
+import { placesOf } from '../../../daemon/engine/restore/run/places.ts';
 import { OWNER } from '../owner/program/support.ts';
 
 const host = { criuVersion: '4.2.1', cpuFlags: ['fpu', 'sse4_2', 'avx2'] };

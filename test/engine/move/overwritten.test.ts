@@ -5,8 +5,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { EngineConfig } from '../../../daemon/engine/config/config.ts';
 import { retireOverwritten } from '../../../daemon/engine/move/overwritten.ts';
 import { recordingLog } from '../../support/log.ts';
-import { FakeStore } from '../start/fake-store.ts';
-import { foundOf, id } from '../start/support.ts';
+import { FakeStore } from '../restore/fake-store.ts';
+import { foundOf, id } from '../restore/support.ts';
 
 let runDir: string;
 let store: FakeStore;

@@ -4,7 +4,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import type { AsOwner } from '../../../daemon/engine/owner/as-owner.ts';
 import { ownerHelpers } from '../../../daemon/engine/owner/owner-helpers.ts';
 import { until } from '../../lab/until.ts';
-import { helpers, helpersLeft, spares, sparesLeft } from '../start/helpers-left.ts';
+import { helpers, helpersLeft, spares, sparesLeft } from '../restore/helpers-left.ts';
 import { Folder, isRoot, OWNER, PROGRAM, STRANGER, TAG } from './program/support.ts';
 
 const asRoot = test.runIf(isRoot);
