@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Lanes } from '../../system/lanes.ts';
 import type { CommandResult, Exec } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
-import type { Staging } from '../dump/staging.ts';
+import type { Staging } from '../checkpoint/dump/staging.ts';
 import type { Process } from '../proc/process.ts';
 import { withOwnersRights } from './with-owners-rights.ts';
 

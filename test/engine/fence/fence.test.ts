@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { keepOff } from '../../../daemon/engine/checkpoint/keep-off.ts';
+import { Table } from '../../../daemon/engine/checkpoint/table.ts';
 import { startFence } from '../../../daemon/engine/fence/fence.ts';
 import type { FencePorts } from '../../../daemon/engine/fence/ports.ts';
-import { keepOff } from '../../../daemon/engine/move/keep-off.ts';
-import { Table } from '../../../daemon/engine/move/table.ts';
 import { createFreezer } from '../../../daemon/engine/proc/cgroup-freezer.ts';
 import { slurmCommands } from '../../../daemon/slurm/commands.ts';
 import type { CommandResult } from '../../../daemon/system/ports.ts';

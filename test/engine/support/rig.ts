@@ -1,8 +1,8 @@
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { createCheckpointer } from '../../../daemon/engine/checkpointer.ts';
 import type { EngineConfig } from '../../../daemon/engine/config/config.ts';
-import { createCheckpointer } from '../../../daemon/engine/move/checkpointer.ts';
 import type { Checkpointer, Store } from '../../../daemon/engine/ports.ts';
 import { createStore } from '../../../daemon/engine/store/store.ts';
 import type { Clock, Command, CommandResult, Exec } from '../../../daemon/system/ports.ts';

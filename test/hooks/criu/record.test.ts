@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { lstatSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type RecordEntry, readRecord } from '../../../daemon/engine/dump/record.ts';
+import { type RecordEntry, readRecord } from '../../../daemon/engine/checkpoint/dump/record.ts';
 import { type Built, build, type Held, hold } from './holder.ts';
 
 const isRoot = process.getuid?.() === 0;

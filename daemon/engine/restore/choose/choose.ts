@@ -35,7 +35,7 @@ export type Fresh =
 
 /**
  * The order, or null for one that is void: it says that the old run ended with it, and that run was saved once more
- * afterwards. The move failed, and its order came late into its place, or stayed in it (`move/settle.ts`).
+ * afterwards. The move failed, and its order came late into its place, or stayed in it (`migrate/settle.ts`).
  */
 export function standing(order: Order | null, checkpoints: readonly Found[]): Order | null {
   if (!order?.ended) return order;

@@ -4,7 +4,7 @@ import type { Found } from '../../ports.ts';
 import type { Parts } from '../run/parts.ts';
 
 /**
- * Whether this is the first run since a dump after which the job ran no line (`move/leave.ts`). An order may also name
+ * Whether this is the first run since a dump after which the job ran no line (`migrate/leave.ts`). An order may also name
  * an older checkpoint, be of an earlier run, or of a job that was not sent away by it.
  */
 export function isMoved(

@@ -2,8 +2,8 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { makeStaging } from '../../../../daemon/engine/dump/staging.ts';
-import { storeAll } from '../../../../daemon/engine/dump/store-all.ts';
+import { makeStaging } from '../../../../daemon/engine/checkpoint/dump/staging.ts';
+import { storeAll } from '../../../../daemon/engine/checkpoint/dump/store-all.ts';
 import { atStore, atStoreForLong } from '../../../../daemon/engine/store/fs/threads.ts';
 import { manifest, put, scene } from '../support.ts';
 

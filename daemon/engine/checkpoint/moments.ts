@@ -1,0 +1,31 @@
+import type { Millis } from '../../vocabulary/job.ts';
+import { Momentary } from './dump/momentary.ts';
+import type { Staging } from './dump/staging.ts';
+import type { Source } from './source.ts';
+
+const TRIES = 5;
+const PAUSE_MS: Millis = 200;
+
+/**
+ * Takes a job's checkpoint, and does so again where it could not be taken in that very moment: a node that goes away
+ * leaves no time for the next heartbeat. Not once it took `mostMs`, since a moment may as well last, and each try is a
+ * whole dump. Rejects as `take` does.
+ */
+export async function inOneOfSomeMoments<T>(
+  { clock, signal }: Pick<Source, 'clock' | 'signal'>,
+  staging: Pick<Staging, 'empty'>,
+  mostMs: Millis,
+  take: () => Promise<T>,
+): Promise<T> {
+  const until = clock.now() + mostMs;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await take();
+    } catch (error) {
+      if (!((error as Error).cause instanceof Momentary) || tries === TRIES || clock.now() >= until)
+        throw error;
+    }
+    await clock.sleep(PAUSE_MS, signal);
+    await staging.empty();
+  }
+}
