@@ -10,7 +10,7 @@ import { codeOf, StoreError } from './fs/store-error.ts';
 import { ofJob } from './reading.ts';
 import { readRun } from './run-record.ts';
 
-/** What `life/` looks after the store with. Every method throws StoreError. */
+/** What `retention/` looks after the store with. Every method throws StoreError. */
 export interface Upkeep {
   /** Whether there is anything of this job: one look. */
   has(jobId: JobId): Promise<boolean>;

@@ -1,4 +1,4 @@
-import type { LifePorts } from '../../../daemon/engine/life/ports.ts';
+import type { LifePorts } from '../../../daemon/engine/retention/ports.ts';
 import { slurmCommands } from '../../../daemon/slurm/commands.ts';
 import { jobLookup, jobQuery } from '../../../daemon/slurm/query-job.ts';
 import { systemExec } from '../../../daemon/system/process/exec.ts';

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { startLife } from '../../../daemon/engine/life/life.ts';
+import { startLife } from '../../../daemon/engine/retention/life.ts';
 import { put } from '../store/support.ts';
 import { type LifeScene, lifeScene } from './support.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { chmodSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { followEnded } from '../../../daemon/engine/life/ended.ts';
+import { followEnded } from '../../../daemon/engine/retention/ended.ts';
 import { order, put } from '../store/support.ts';
 import { type LifeScene, lifeScene } from './support.ts';
 
