@@ -1,6 +1,6 @@
 import type { Reply } from '../../http/reply.ts';
 import type { Checkpointer, Store } from '../ports.ts';
-import { StoreError } from '../store/fs/store-error.ts';
+import { StoreError } from '../store-error.ts';
 import { isUuid, readCheckpointBody, readRestoreBody } from './ask-body.ts';
 import type { Progress } from './progress.ts';
 import { type EngineRoute, ok, refusal, text } from './route.ts';

@@ -1,8 +1,8 @@
 import { Seen } from '../../system/seen.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { Checkpointer, CheckpointStatus, Store } from '../ports.ts';
-import { StoreError } from '../store/fs/store-error.ts';
 import type { Listed } from '../store/listing.ts';
+import { StoreError } from '../store-error.ts';
 import { isUuid } from './ask-body.ts';
 
 /** The words of `GET /v2/checkpoint/status/{id}`. */

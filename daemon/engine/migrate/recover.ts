@@ -6,8 +6,8 @@ import { type Marker, readMarkers, removeMarker } from '../checkpoint/marker.ts'
 import type { Source } from '../checkpoint/source.ts';
 import { prepareCriu } from '../criu/criu.ts';
 import { readProcess } from '../proc/process.ts';
-import { StoreError } from '../store/fs/store-error.ts';
 import { untilItAnswers } from '../store/until-it-answers.ts';
+import { StoreError } from '../store-error.ts';
 import { liftHold } from './lift-hold.ts';
 import { whichRunLives, withdrawOrder } from './settle.ts';
 import { isWritten, whenWritten } from './survivors.ts';

@@ -1,4 +1,4 @@
-import type { Operation } from '../owner/program/protocol.ts';
+import type { Operation } from '../owner/protocol.ts';
 import { anewMarks, retireOrMark } from './choose/anew.ts';
 import type { Parts } from './run/parts.ts';
 import { type StartedRun, tagOf } from './run/run.ts';

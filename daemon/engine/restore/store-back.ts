@@ -1,5 +1,5 @@
 import type { JobId, Millis } from '../../vocabulary/job.ts';
-import { StoreError } from '../store/fs/store-error.ts';
+import { StoreError } from '../store-error.ts';
 import type { Parts } from './run/parts.ts';
 
 /** Together with a last look, which may take ten minutes, below what the plugin waits (`wait`, 900 s by default). */

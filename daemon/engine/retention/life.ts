@@ -6,7 +6,7 @@
 import { type Background, inBackground } from '../../system/async/background.ts';
 import { nextBeat } from '../../system/node-phase.ts';
 import type { EpochMs, JobId, Millis } from '../../vocabulary/job.ts';
-import { StoreError } from '../store/fs/store-error.ts';
+import { StoreError } from '../store-error.ts';
 import { followEnded } from './ended.ts';
 import type { LifePorts } from './ports.ts';
 import { GONE_AFTER, lookAfter, tidyUp } from './round.ts';

@@ -1,5 +1,5 @@
 import type { JobId, Millis } from '../../vocabulary/job.ts';
-import { StoreError } from '../store/fs/store-error.ts';
+import { StoreError } from '../store-error.ts';
 import { judge } from './judge.ts';
 import type { LifePorts } from './ports.ts';
 

@@ -1,4 +1,4 @@
-import { StoreError } from './fs/store-error.ts';
+import { StoreError } from '../store-error.ts';
 
 /** Whether the file system answers, as far as is known. */
 export interface Answers {

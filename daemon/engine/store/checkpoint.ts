@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import type { JobId } from '../../vocabulary/job.ts';
 import { MANIFEST_VERSION, manifestSchema } from '../manifest.ts';
 import type { Found } from '../ports.ts';
+import { StoreError } from '../store-error.ts';
 import { guardFolder } from './fs/guard.ts';
 import { DEPRECATED, MANIFEST, type Places } from './fs/places.ts';
 import { readOwnFile, readRecord } from './fs/record.ts';
-import { StoreError } from './fs/store-error.ts';
 
 const MOST_WHY_BYTES = 64 * 1024;
 

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import type { JobId } from '../../vocabulary/job.ts';
 import { ORDER_VERSION, type Order, orderSchema } from '../manifest.ts';
+import { codeOf, StoreError } from '../store-error.ts';
 import { attempt, guardJob, type StoreContext } from './fs/context.ts';
 import { replace, syncFolder } from './fs/durable.ts';
 import { unlink } from './fs/files.ts';
 import { ensureFolder } from './fs/guard.ts';
 import { ORDER } from './fs/places.ts';
 import { fitting, readRecord } from './fs/record.ts';
-import { codeOf, StoreError } from './fs/store-error.ts';
 
 /** @throws StoreError */
 export async function writeOrder(store: StoreContext, given: Order): Promise<void> {

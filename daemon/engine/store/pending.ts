@@ -2,12 +2,12 @@ import { basename, join } from 'node:path';
 import type { JobId } from '../../vocabulary/job.ts';
 import { type Manifest, manifestSchema } from '../manifest.ts';
 import type { Found, Pending } from '../ports.ts';
+import { asStoreError, codeOf, StoreError } from '../store-error.ts';
 import { settleTree, syncFolder } from './fs/durable.ts';
 import { lstat, mkdir, rename, unlink, writeFile } from './fs/files.ts';
 import { ensureFolder } from './fs/guard.ts';
 import { MANIFEST, type Places, WRITER } from './fs/places.ts';
 import { fitting } from './fs/record.ts';
-import { asStoreError, codeOf, StoreError } from './fs/store-error.ts';
 
 export interface PendingPorts {
   readonly places: Places;

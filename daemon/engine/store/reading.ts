@@ -1,11 +1,11 @@
 import type { JobId } from '../../vocabulary/job.ts';
 import type { Found } from '../ports.ts';
+import { StoreError } from '../store-error.ts';
 import { readCheckpoint } from './checkpoint.ts';
 import { attempt, guardJob, type StoreContext } from './fs/context.ts';
 import { namesIn } from './fs/marks.ts';
 import { isActionId } from './fs/places.ts';
 import { exists, searchJob } from './fs/search.ts';
-import { StoreError } from './fs/store-error.ts';
 
 /** The job that a checkpoint belongs to, whether or not it can be used; null where nobody has it. @throws StoreError */
 export async function locate(store: StoreContext, actionId: string): Promise<JobId | null> {

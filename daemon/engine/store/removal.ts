@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { Found } from '../ports.ts';
+import { codeOf, StoreError } from '../store-error.ts';
 import { attempt, guardJob, type StoreContext } from './fs/context.ts';
 import { syncFolder, writeNew } from './fs/durable.ts';
 import { guardFolder } from './fs/guard.ts';
 import { DEPRECATED } from './fs/places.ts';
-import { codeOf, StoreError } from './fs/store-error.ts';
 import { readOrder } from './order.ts';
 import { locate, ofJob } from './reading.ts';
 

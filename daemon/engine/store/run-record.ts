@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { JobId } from '../../vocabulary/job.ts';
 import { type Manifest, RUN_VERSION, type RunRecord, runSchema } from '../manifest.ts';
+import { codeOf, StoreError } from '../store-error.ts';
 import { attempt, guardJob, type StoreContext } from './fs/context.ts';
 import { replace, syncFolder, writeNew } from './fs/durable.ts';
 import { ensureFolder } from './fs/guard.ts';
 import { RUN } from './fs/places.ts';
 import { fitting, readRecord } from './fs/record.ts';
-import { codeOf, StoreError } from './fs/store-error.ts';
 
 /** Over whatever run was there before. @throws StoreError */
 export async function writeRun(store: StoreContext, given: RunRecord): Promise<void> {

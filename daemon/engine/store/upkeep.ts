@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { EpochMs, JobId, Millis } from '../../vocabulary/job.ts';
+import { codeOf, StoreError } from '../store-error.ts';
 import { attempt, guardJob, type StoreContext } from './fs/context.ts';
 import { TEMPORARY } from './fs/durable.ts';
 import { lstat, rmdir, unlink } from './fs/files.ts';
 import { namesIn } from './fs/marks.ts';
 import { isActionId, ORDER, RUN, readHalfWrittenName, WRITER } from './fs/places.ts';
 import { readOwnFile } from './fs/record.ts';
-import { codeOf, StoreError } from './fs/store-error.ts';
 import { ofJob } from './reading.ts';
 import { readRun } from './run-record.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { StoreError } from '../../../daemon/engine/store/fs/store-error.ts';
+import { StoreError } from '../../../daemon/engine/store-error.ts';
 import { until } from '../../lab/until.ts';
 import { Rig, says } from '../support/rig.ts';
 

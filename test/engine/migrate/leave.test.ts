@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Order } from '../../../daemon/engine/manifest.ts';
-import { StoreError } from '../../../daemon/engine/store/fs/store-error.ts';
+import { StoreError } from '../../../daemon/engine/store-error.ts';
 import { until } from '../../lab/until.ts';
 import { Rig, says, TIMED_OUT } from '../support/rig.ts';
 

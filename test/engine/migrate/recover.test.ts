@@ -2,7 +2,7 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Marker, writeMarker } from '../../../daemon/engine/checkpoint/marker.ts';
-import { StoreError } from '../../../daemon/engine/store/fs/store-error.ts';
+import { StoreError } from '../../../daemon/engine/store-error.ts';
 import { until } from '../../lab/until.ts';
 import { CLUSTER, Rig } from '../support/rig.ts';
 

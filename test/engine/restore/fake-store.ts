@@ -1,6 +1,6 @@
 import type { Order, RunRecord } from '../../../daemon/engine/manifest.ts';
 import type { Found, Store } from '../../../daemon/engine/ports.ts';
-import { StoreError } from '../../../daemon/engine/store/fs/store-error.ts';
+import { StoreError } from '../../../daemon/engine/store-error.ts';
 
 /** A store in memory; what the destination's side has no use for throws. */
 export class FakeStore implements Store {

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { StoreError } from '../../../daemon/engine/store/fs/store-error.ts';
 import { ANSWER_MS, inTime, PATIENCE_MS } from '../../../daemon/engine/store/in-time.ts';
 import type { EngineStore } from '../../../daemon/engine/store/store.ts';
+import { StoreError } from '../../../daemon/engine/store-error.ts';
 import { ManualClock } from '../../support/clock.ts';
 import { manifest, scene, writeImage } from './support.ts';
 

@@ -4,7 +4,7 @@ import { RESTORE_OPTIONS } from '../../criu/criu-arguments.ts';
 import type { Machine } from '../../criu/machine.ts';
 import { MANIFEST_VERSION, type Manifest } from '../../manifest.ts';
 import type { Found, Store } from '../../ports.ts';
-import { asStoreError } from '../../store/fs/store-error.ts';
+import { asStoreError } from '../../store-error.ts';
 import type { RunningJob } from '../find/find-job.ts';
 import type { OpenedFiles } from './opened-files.ts';
 import type { Staging } from './staging.ts';

@@ -1,4 +1,4 @@
-import type { Identity } from './protocol.ts';
+import type { Identity } from '../protocol.ts';
 
 /**
  * Becomes the job's owner for good. Done here and not by a program that starts this one, because a process that

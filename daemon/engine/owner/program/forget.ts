@@ -1,6 +1,6 @@
 import { unlinkSync } from 'node:fs';
+import type { Operation } from '../protocol.ts';
 import { namesOf } from './names.ts';
-import type { Operation } from './protocol.ts';
 import { keepInSight } from './put-back.ts';
 import { lookAt } from './regular-file.ts';
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import type { Answer, Identity, Operation } from '../protocol.ts';
 // ckptd-as-owner: does what the engine asks on stdin to files of a job, with the rights of the job's owner. It ends
 // with its input, and so with the engine.
 import { become } from './become.ts';
@@ -6,7 +7,6 @@ import { forget } from './forget.ts';
 import { linesOf, writeLine } from './lines.ts';
 import { mergeBack } from './merge-back.ts';
 import { othersAside } from './others-aside.ts';
-import type { Answer, Identity, Operation } from './protocol.ts';
 import { putBack } from './put-back.ts';
 import { Busy, Refused } from './refused.ts';
 import { rollBack } from './roll-back.ts';

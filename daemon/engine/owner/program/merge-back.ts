@@ -1,6 +1,6 @@
 import { constants, fstatSync, fsyncSync, readSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import type { Operation } from '../protocol.ts';
 import { type Names, namesOf } from './names.ts';
-import type { Operation } from './protocol.ts';
 import { keepInSight } from './put-back.ts';
 import { Refused, reasonOf } from './refused.ts';
 import { lookAt, withFile } from './regular-file.ts';

@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path';
-import type { Output } from './protocol.ts';
+import type { Output } from '../protocol.ts';
 
 /** Where one output is while its job is being put back; all in its own folder, so that a rename is enough. */
 export interface Names {

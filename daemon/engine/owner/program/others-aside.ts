@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Operation } from './protocol.ts';
+import type { Operation } from '../protocol.ts';
 import { Busy } from './refused.ts';
 import { lookAt } from './regular-file.ts';
 

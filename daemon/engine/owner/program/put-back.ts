@@ -1,6 +1,6 @@
 import { linkSync, renameSync, unlinkSync } from 'node:fs';
+import type { Operation } from '../protocol.ts';
 import { type Names, namesOf } from './names.ts';
-import type { Operation } from './protocol.ts';
 import { Refused, reasonOf } from './refused.ts';
 import { lookAt } from './regular-file.ts';
 

@@ -1,6 +1,6 @@
 import { type BigIntStats, constants, ftruncateSync } from 'node:fs';
+import type { Operation, Rollback } from '../protocol.ts';
 import { keepBeyond, MOST_KEPT, mustHaveRoom } from './keep-beyond.ts';
-import type { Operation, Rollback } from './protocol.ts';
 import { Refused, reasonOf } from './refused.ts';
 import { withFile } from './regular-file.ts';
 

@@ -1,6 +1,6 @@
 import type { Millis } from '../../../vocabulary/job.ts';
 import type { Manifest } from '../../manifest.ts';
-import type { Answer, Operation } from '../../owner/program/protocol.ts';
+import type { Answer, Operation } from '../../owner/protocol.ts';
 import type { Parts } from '../run/parts.ts';
 import { type StartedRun, tagOf } from '../run/run.ts';
 

@@ -3,7 +3,7 @@ import { whyIncompatible } from '../../criu/compatible.ts';
 import { readHost } from '../../criu/host.ts';
 import { type Cores, readCores } from '../../criu/images/cores.ts';
 import type { Order } from '../../manifest.ts';
-import type { Operation } from '../../owner/program/protocol.ts';
+import type { Operation } from '../../owner/protocol.ts';
 import type { Found } from '../../ports.ts';
 import type { Parts } from '../run/parts.ts';
 import { type Places, placesOf } from '../run/places.ts';

@@ -1,6 +1,6 @@
 import type { JobId } from '../../../vocabulary/job.ts';
 import type { Manifest } from '../../manifest.ts';
-import type { Output, Rollback } from '../../owner/program/protocol.ts';
+import type { Output, Rollback } from '../../owner/protocol.ts';
 
 /** Whose rights the files of a job are changed with. */
 export interface Owner {

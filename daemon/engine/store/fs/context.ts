@@ -1,10 +1,10 @@
 import type { Log } from '../../../system/ports.ts';
 import { Seen } from '../../../system/seen.ts';
 import type { JobId } from '../../../vocabulary/job.ts';
+import { asStoreError } from '../../store-error.ts';
 import { guardFolder, guardStore } from './guard.ts';
 import { createMarks, type Marks } from './marks.ts';
 import { type Places, placesOf } from './places.ts';
-import { asStoreError } from './store-error.ts';
 import { createTrash, type Trash } from './trash.ts';
 
 export interface StoreOptions {

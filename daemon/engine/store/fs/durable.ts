@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { mapConcurrent } from '../../../system/async/map-concurrent.ts';
+import { StoreError } from '../../store-error.ts';
 import { chmod, lstat, readEntries, rename, unlink } from './files.ts';
 import { mustBeMine } from './guard.ts';
-import { StoreError } from './store-error.ts';
 import { atStore } from './threads.ts';
 
 const AT_ONCE = 8;

@@ -2,7 +2,7 @@
 import type { Dirent, Stats } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf } from './store-error.ts';
+import { codeOf } from '../../store-error.ts';
 import { atStore } from './threads.ts';
 
 interface Creating {

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
+import { asStoreError, codeOf, StoreError } from '../../store-error.ts';
 import { lstat, mkdir, realpath, stat } from './files.ts';
-import { asStoreError, codeOf, StoreError } from './store-error.ts';
 
 /** root, outside of tests. */
 const me = (): number => process.geteuid?.() ?? 0;

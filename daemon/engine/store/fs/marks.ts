@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { EpochMs, JobId } from '../../../vocabulary/job.ts';
+import { codeOf } from '../../store-error.ts';
 import { writeNew } from './durable.ts';
 import { readdir, rmdir, stat, unlink, utimes } from './files.ts';
 import { ensureFolder } from './guard.ts';
 import { type Places, readJobName, TRASH } from './places.ts';
-import { codeOf } from './store-error.ts';
 
 /** Which jobs a node has written for: empty files in a folder of each node's. Rejects with the file system's errors. */
 export interface Marks {

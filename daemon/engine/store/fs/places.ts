@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { JobId } from '../../../vocabulary/job.ts';
-import { StoreError } from './store-error.ts';
+import { StoreError } from '../../store-error.ts';
 
 /*
  * <dir>/<cluster id>/                          root's own, private, and so is all below

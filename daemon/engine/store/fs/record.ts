@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import * as v from 'valibot';
+import { asStoreError, codeOf, StoreError } from '../../store-error.ts';
 import { mustBeMine } from './guard.ts';
-import { asStoreError, codeOf, StoreError } from './store-error.ts';
 import { atStore } from './threads.ts';
 
 /** A job with 100,000 files open has a manifest of some 20 MB. */

@@ -1,8 +1,8 @@
 import type { JobId } from '../../../vocabulary/job.ts';
+import { codeOf } from '../../store-error.ts';
 import { lstat } from './files.ts';
 import { type Marks, namesIn } from './marks.ts';
 import { type Places, readJobName } from './places.ts';
-import { codeOf } from './store-error.ts';
 
 /** One look each: a search of so many jobs takes a second or two on a parallel file system. */
 const MOST_JOBS = 100_000;

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Mutex } from '../../../system/async/mutex.ts';
+import { codeOf } from '../../store-error.ts';
 import { removeAllIn, removeTree, rename, unlink } from './files.ts';
 import { ensureFolder } from './guard.ts';
 import { MANIFEST, TRASH } from './places.ts';
-import { codeOf } from './store-error.ts';
 
 /** Takes folders out of the store: out of sight by one rename, so that no reader finds half of one. */
 export interface Trash {

@@ -14,7 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { expect, test } from 'vitest';
-import type { Answer, Output } from '../../../../daemon/engine/owner/program/protocol.ts';
+import type { Answer, Output } from '../../../../daemon/engine/owner/protocol.ts';
 import { doIt, Folder, inoOf, isRoot, OWNER, TAG } from './support.ts';
 
 const DONE: Answer = { ok: true, notes: [] };

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
-import type { Answer, Rollback } from '../../../../daemon/engine/owner/program/protocol.ts';
+import type { Answer, Rollback } from '../../../../daemon/engine/owner/protocol.ts';
 import { doIt, Folder, inoOf, isRoot, OWNER, PROGRAM, STRANGER, TAG } from './support.ts';
 
 /** What only root may read or write, and an attack is after. */

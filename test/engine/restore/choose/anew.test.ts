@@ -1,7 +1,7 @@
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { StoreError } from '../../../../daemon/engine/store/fs/store-error.ts';
+import { StoreError } from '../../../../daemon/engine/store-error.ts';
 import { until } from '../../../lab/until.ts';
 import { isRoot, OWNER } from '../../owner/program/support.ts';
 import { Scene } from '../scene.ts';

@@ -9,7 +9,7 @@ import {
 } from '../../../../daemon/engine/restore/choose/announce.ts';
 import type { Parts } from '../../../../daemon/engine/restore/run/parts.ts';
 import { respondsBy } from '../../../../daemon/engine/restore/run/responds.ts';
-import { StoreError } from '../../../../daemon/engine/store/fs/store-error.ts';
+import { StoreError } from '../../../../daemon/engine/store-error.ts';
 import { systemExec } from '../../../../daemon/system/process/exec.ts';
 import type { JobFacts } from '../../../../daemon/vocabulary/job.ts';
 import { ManualClock } from '../../../support/clock.ts';
