@@ -4,16 +4,8 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { constants, crc32, createZstdCompress, zstdCompress, zstdCompressSync } from 'node:zlib';
 import { blocksOf } from './blocks.ts';
-import { copyFile } from './copy-file.ts';
+import { copyFile, type StoredFile } from './copy-file.ts';
 import { FlushedFile } from './flushed-file.ts';
-
-/** A file of a checkpoint, sizes in bytes. */
-export interface StoredFile {
-  readonly bytes: number;
-  readonly storedBytes: number;
-  /** Of what is stored as it is: zstd has a checksum of its own. */
-  readonly crc32?: number;
-}
 
 const CHUNK = 1024 * 1024;
 /** Most of CRIU's images are some hundred bytes: for those a stream costs more than what goes through it. */

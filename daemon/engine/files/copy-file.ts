@@ -1,8 +1,15 @@
 import { type FileHandle, link, open, unlink } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { blocksOf } from './blocks.ts';
-import type { StoredFile } from './compress.ts';
 import { FlushedFile } from './flushed-file.ts';
+
+/** A file of a checkpoint, sizes in bytes. */
+export interface StoredFile {
+  readonly bytes: number;
+  readonly storedBytes: number;
+  /** Of what is stored as it is: zstd has a checksum of its own. */
+  readonly crc32?: number;
+}
 
 /** Copies a file as it is. Rejects with the file system's error; never replaces anything. */
 export async function copyFile(from: string, to: string, signal?: AbortSignal): Promise<StoredFile> {

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import type { Lanes } from '../../system/lanes.ts';
 import type { CommandResult, Exec } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
-import type { Staging } from '../checkpoint/dump/staging.ts';
 import type { Process } from '../proc/process.ts';
 import { withOwnersRights } from './with-owners-rights.ts';
 
@@ -22,14 +21,15 @@ const SCRIPT =
 export function asOwner(
   { exec, lanes }: { readonly exec: Exec; readonly lanes: Lanes },
   owner: Process,
-  staging: Staging,
+  /** The folder for what the program says. */
+  work: string,
   argv: readonly string[],
   { input, output, most }: { readonly input: string; readonly output: string; readonly most: number },
 ): Promise<CommandResult> {
   const { uids, gid, groups } = owner;
   const command = withOwnersRights({ uid: uids[0]!, gid, groups }, argv);
   const blocks = String(Math.floor(most / BLOCK_BYTES));
-  const log = join(staging.work, 'archive.log');
+  const log = join(work, 'archive.log');
   return lanes.with((lane) =>
     exec.run({
       kind: `archive-${lane}`,

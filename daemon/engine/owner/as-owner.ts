@@ -1,7 +1,7 @@
 import type { Lanes } from '../../system/lanes.ts';
 import type { Exec } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
-import type { Owner } from '../restore/run/run.ts';
+import type { Owner } from './owner.ts';
 import type { Answer, Identity, Operation } from './protocol.ts';
 
 /** Does something to files with an owner's rights, and resolves to what became of it. Never rejects. */

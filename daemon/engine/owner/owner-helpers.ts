@@ -1,7 +1,7 @@
 import { type LineChild, startLineChild } from '../../system/process/line-child.ts';
 import type { JobId } from '../../vocabulary/job.ts';
-import type { Owner } from '../restore/run/run.ts';
 import { type AsOwner, identityOf, readAnswer, TIMEOUT_MS } from './as-owner.ts';
+import type { Owner } from './owner.ts';
 
 /** Processes that have become the owner of a job, from before there is something to do until its restore is over. */
 export interface OwnerHelpers {

@@ -1,4 +1,5 @@
 import { groupsOf } from '../owner/as-owner.ts';
+import type { Owner } from '../owner/owner.ts';
 import type { Found, StartAsk } from '../ports.ts';
 import { retireOrMark } from './choose/anew.ts';
 import { announce, type Before, readRecord } from './choose/announce.ts';
@@ -6,7 +7,6 @@ import { type Choice, choose, freshText, standing } from './choose/choose.ts';
 import { identify } from './choose/identify.ts';
 import { type Tried, tryCandidate } from './prepare/candidate.ts';
 import type { Parts } from './run/parts.ts';
-import type { Owner } from './run/run.ts';
 import { onceStoreIsBack } from './store-back.ts';
 
 export type Begun =

@@ -1,12 +1,11 @@
-import type { Found } from '../ports.ts';
-import type { Parts } from '../restore/run/parts.ts';
+import type { EnginePorts, Found } from '../ports.ts';
 
 /**
  * A run that begins anew overwrites what the checkpoints of the runs before it go on from. Never rejects; false: one
  * of them could not be deprecated, and the log says why.
  */
 export async function retire(
-  { store, log }: Pick<Parts, 'store' | 'log'>,
+  { store, log }: Pick<EnginePorts, 'store' | 'log'>,
   { jobId, restarts }: { readonly jobId: number; readonly restarts: number },
   checkpoints: readonly Found[],
 ): Promise<boolean> {

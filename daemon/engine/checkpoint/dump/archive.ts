@@ -74,7 +74,11 @@ async function archiveOnce(
     '--verbatim-files-from',
     '--files-from=-',
   ];
-  const result = await asOwner(archiver, owner, staging, tar, { input: list, output: staging.archive, most });
+  const result = await asOwner(archiver, owner, staging.work, tar, {
+    input: list,
+    output: staging.archive,
+    most,
+  });
   const said = (await readFile(join(staging.work, 'archive.log'), 'latin1').catch(() => '')).replace(
     /[^ -~]/g,
     ' ',
@@ -110,7 +114,7 @@ async function findScratch(
   ];
   // Folders of others that the owner may not read make find fail, and do not matter.
   const most = MOST_LIST_BYTES;
-  const result = await asOwner(archiver, owner, staging, find, { input: '/dev/null', output, most });
+  const result = await asOwner(archiver, owner, staging.work, find, { input: '/dev/null', output, most });
   if ((await sizeOf(output)) >= most)
     return { ok: false, message: 'the scratch folders hold too many files' };
   if (!result.ok && result.why !== 'exit')

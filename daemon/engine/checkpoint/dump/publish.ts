@@ -7,23 +7,17 @@ import type { Found, Store } from '../../ports.ts';
 import { asStoreError } from '../../store-error.ts';
 import type { RunningJob } from '../find/find-job.ts';
 import type { OpenedFiles } from './opened-files.ts';
-import type { Staging } from './staging.ts';
-import { type Stored, storeAll } from './store-all.ts';
+import { type Dumped, type Stored, storeAll } from './store-all.ts';
 
 /** What was taken of a job, on this node's disk. */
-export interface Taken {
+export interface Taken extends Dumped {
   readonly actionId: string;
   readonly job: RunningJob;
   readonly kind: CheckpointKind;
   readonly reason: Manifest['reason'];
   readonly takenAt: EpochMs;
   readonly frozenMs: number;
-  /** Null for `rootfsonly`. */
-  readonly criuVersion: string | null;
   readonly rollBack: OpenedFiles['rollBack'];
-  /** Null where nothing of this node is carried. */
-  readonly carried: readonly string[] | null;
-  readonly staging: Staging;
 }
 
 export interface Publisher {

@@ -3,12 +3,21 @@ import { basename, join } from 'node:path';
 import { withHardDeadline } from '../../../system/async/deadline.ts';
 import { mapConcurrent } from '../../../system/async/map-concurrent.ts';
 import type { Millis } from '../../../vocabulary/job.ts';
-import { type StoredFile, storeFile, storeTiny } from '../../files/compress.ts';
-import { moveFile } from '../../files/copy-file.ts';
+import { storeFile, storeTiny } from '../../files/compress.ts';
+import { moveFile, type StoredFile } from '../../files/copy-file.ts';
 import { packs, type Sample } from '../../files/packs.ts';
 import type { Manifest } from '../../manifest.ts';
 import { atStore, atStoreForLong } from '../../store/fs/threads.ts';
-import type { Taken } from './publish.ts';
+import type { Staging } from './staging.ts';
+
+/** What a dump left on this node's disk. */
+export interface Dumped {
+  /** Null for `rootfsonly`. */
+  readonly criuVersion: string | null;
+  /** Null where nothing of this node is carried. */
+  readonly carried: readonly string[] | null;
+  readonly staging: Staging;
+}
 
 /** What the manifest says of a checkpoint's files. */
 export type Stored = Pick<Manifest, 'compress' | 'images' | 'archive'>;
@@ -33,7 +42,7 @@ const BYTES_PER_MS = (20 * 1024 * 1024) / 1000;
  */
 export async function storeAll(
   dir: string,
-  { staging, criuVersion, carried }: Pick<Taken, 'staging' | 'criuVersion' | 'carried'>,
+  { staging, criuVersion, carried }: Dumped,
   wanted: 'zstd' | 'none',
   signal: AbortSignal,
 ): Promise<Stored> {

@@ -1,6 +1,6 @@
 import type { Cores } from '../../criu/images/cores.ts';
+import type { Owner } from '../../owner/owner.ts';
 import type { Places } from '../run/places.ts';
-import type { Owner } from '../run/run.ts';
 
 export interface RestoreCommand {
   /** ckptd-criu. */

@@ -3,9 +3,9 @@ import type { Exec } from '../../../system/ports.ts';
 import type { Millis } from '../../../vocabulary/job.ts';
 import { ownScratchOf } from '../../config/scratch.ts';
 import type { Manifest } from '../../manifest.ts';
+import type { Owner } from '../../owner/owner.ts';
 import { withOwnersRights } from '../../owner/with-owners-rights.ts';
 import type { Verdict } from '../../ports.ts';
-import type { Owner } from '../run/run.ts';
 
 const TIMEOUT_MS: Millis = 10 * 60_000;
 /** Folders that the job made read-only keep what is in them otherwise. */

@@ -2,9 +2,9 @@ import { open } from 'node:fs/promises';
 import type { Lanes } from '../../../system/lanes.ts';
 import type { Exec } from '../../../system/ports.ts';
 import type { Millis } from '../../../vocabulary/job.ts';
+import type { Owner } from '../../owner/owner.ts';
 import { withOwnersRights } from '../../owner/with-owners-rights.ts';
 import type { Verdict } from '../../ports.ts';
-import type { Owner } from '../run/run.ts';
 
 const TIMEOUT_MS: Millis = 10 * 60_000;
 

@@ -1,14 +1,7 @@
 import type { JobId } from '../../../vocabulary/job.ts';
 import type { Manifest } from '../../manifest.ts';
+import type { Owner } from '../../owner/owner.ts';
 import type { Output, Rollback } from '../../owner/protocol.ts';
-
-/** Whose rights the files of a job are changed with. */
-export interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-  /** The other ones. */
-  readonly groups: readonly number[];
-}
 
 /**
  * How far the start of one run is. `preparing`: the engine unpacks; `prepared`: the plugin has the command;

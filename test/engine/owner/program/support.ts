@@ -2,8 +2,8 @@ import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { asOwner } from '../../../../daemon/engine/owner/as-owner.ts';
+import type { Owner } from '../../../../daemon/engine/owner/owner.ts';
 import type { Answer, Operation } from '../../../../daemon/engine/owner/protocol.ts';
-import type { Owner } from '../../../../daemon/engine/restore/run/run.ts';
 import { Lanes } from '../../../../daemon/system/lanes.ts';
 import { systemExec } from '../../../../daemon/system/process/exec.ts';
 
