@@ -7,7 +7,7 @@
 import type { JobId } from '../vocabulary/job.ts';
 import { checkpoint } from './checkpoint/checkpoint.ts';
 import { createSource, type SourceParts } from './checkpoint/create-source.ts';
-import { keepOff } from './checkpoint/keep-off.ts';
+import { lockJob } from './checkpoint/job-lock.ts';
 import { Table } from './checkpoint/table.ts';
 import { recover } from './migrate/recover.ts';
 import { findNamed, logged, restore } from './migrate/restore.ts';
@@ -31,7 +31,7 @@ export function createCheckpointer(ports: EnginePorts, parts: SourceParts = {}):
       restores.set(jobId, answer);
       return answer;
     },
-    keepOff: (jobId, what, withinMs) => keepOff(ports.clock, table, { jobId, what, withinMs }),
+    lockJob: (jobId, what, withinMs) => lockJob(ports.clock, table, { jobId, what, withinMs }),
     recover: () =>
       recover(source, {
         background(jobId, task) {

@@ -5,7 +5,7 @@
  */
 import { slurmCommands } from '../slurm/commands.ts';
 import { jobLookup, jobQuery } from '../slurm/query-job.ts';
-import type { Life as ProcessLife } from '../system/lifecycle.ts';
+import type { Life } from '../system/lifecycle.ts';
 import { feedWatchdog, systemdNotify, watchdogUsec } from '../system/notify.ts';
 import type { Clock, Log } from '../system/ports.ts';
 import { systemExec } from '../system/process/exec.ts';
@@ -21,7 +21,7 @@ import { serveEngine } from './http/serve.ts';
 import type { EnginePorts } from './ports.ts';
 import { createFreezer } from './proc/cgroup-freezer.ts';
 import { createStarter } from './restore/starter.ts';
-import { startLife } from './retention/life.ts';
+import { startRetention } from './retention/retention.ts';
 import { inTime } from './store/in-time.ts';
 import { createStore } from './store/store.ts';
 import { lockFolder, ownFolder } from './work-dir.ts';
@@ -39,7 +39,7 @@ export interface EngineOptions {
  * Runs until the life's signal.
  * @throws WorkDirError, SocketBusyError, SocketError, TokenError: what makes a start impossible, for an admin.
  */
-export async function runEngine(options: EngineOptions, { signal, resources }: ProcessLife): Promise<void> {
+export async function runEngine(options: EngineOptions, { signal, resources }: Life): Promise<void> {
   const { config, clock, log, env, version } = options;
   const { node } = config.slurm;
   ownFolder(config.workDir, 0o700);
@@ -57,11 +57,11 @@ export async function runEngine(options: EngineOptions, { signal, resources }: P
 
   const progress = createProgress({ checkpointer, store });
   const lookup = jobLookup(jobQuery(exec, slurmCommands(config.slurm.bin)));
-  const life = resources.use(
-    startLife({ store, lookup, node, clock, log, onRemoved: progress.lost }, signal),
+  const retention = resources.use(
+    startRetention({ store, lookup, node, clock, log, onRemoved: progress.lost }, signal),
   );
   const ended = (jobId: JobId): void => {
-    life.ended(jobId);
+    retention.ended(jobId);
     starter.ended(jobId).catch((error: unknown) => {
       log.error({ job_id: jobId, err: error }, `job ${jobId}: its end could not be noted`);
     });
@@ -79,7 +79,7 @@ export async function runEngine(options: EngineOptions, { signal, resources }: P
         freezer: createFreezer({ clock, proc: '/proc', signal: signalProcess }),
         proc: '/proc',
         signal: signalProcess,
-        keepOff: checkpointer.keepOff,
+        lockJob: checkpointer.lockJob,
         ended: starter.ended,
       },
       signal,
@@ -101,7 +101,7 @@ export async function runEngine(options: EngineOptions, { signal, resources }: P
     if (signal.aborted) resolve();
   });
   const fed = feedWatchdog({ notify, clock, log, usec: watchdogUsec(env), turned: loopTurns() }, signal);
-  const parts = [life.done, fence.done].map((part) => part.then(() => stopped));
+  const parts = [retention.done, fence.done].map((part) => part.then(() => stopped));
   await Promise.race([stopped, ...parts, fed.then(() => stopped)]);
   await notify.stopping();
 }

@@ -104,7 +104,7 @@ export interface Checkpointer extends AsyncDisposable {
    * Takes a job for the fence: nothing else is done with it until the function that this resolves to is called. Null:
    * a dump or a move of it has not ended within that time.
    */
-  keepOff(jobId: JobId, what: string, withinMs: Millis): Promise<(() => void) | null>;
+  lockJob(jobId: JobId, what: string, withinMs: Millis): Promise<(() => void) | null>;
   /** Once, before the engine answers anybody: thaws, and removes staging folders, of this node alone. */
   recover(): Promise<void>;
 }

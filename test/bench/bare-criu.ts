@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RESTORE_OPTIONS } from '../../daemon/engine/criu/criu-arguments.ts';
+import { RESTORE_OPTIONS } from '../../daemon/engine/criu/arguments.ts';
 import { parseDumpStats } from '../../daemon/engine/criu/stats.ts';
 import type { LabNode } from '../lab/lab.ts';
 

@@ -1,12 +1,12 @@
 import type { Millis } from '../../vocabulary/job.ts';
-import { criuVersion } from '../criu/criu.ts';
+import { criuVersion } from '../criu/version.ts';
 import type { CheckpointAnswer, Checkpointer } from '../ports.ts';
+import { noRoom } from './disk-space.ts';
 import { publish } from './dump/publish.ts';
 import { makeStaging, type Staging } from './dump/staging.ts';
 import { RUNNING, type RunningJob } from './find/find-job.ts';
-import { inOneOfSomeMoments } from './moments.ts';
 import { retireOverwritten } from './overwritten.ts';
-import { noRoom } from './room.ts';
+import { retryTransient } from './retry-transient.ts';
 import type { Source } from './source.ts';
 import type { Table } from './table.ts';
 import { take } from './take.ts';
@@ -73,9 +73,9 @@ async function save(
     await using _ = staging;
     table.set(actionId, 'processing');
     const taking = { actionId, kind, reason, staging };
-    const taken = await inOneOfSomeMoments(source, staging, TRIES_MS, () =>
-      take(source, job, taking),
-    ).finally(free);
+    const taken = await retryTransient(source, staging, TRIES_MS, () => take(source, job, taking)).finally(
+      free,
+    );
     table.set(actionId, 'checkpoint_created');
     const found = await source.compressing.with(() => publish(source.publisher, taken, source.signal));
     await retireOverwritten(source, found);

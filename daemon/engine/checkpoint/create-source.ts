@@ -6,8 +6,8 @@ import { slurmCommands } from '../../slurm/commands.ts';
 import { confCommand, readConf } from '../../slurm/conf.ts';
 import { withHardDeadline } from '../../system/async/deadline.ts';
 import { Mutex } from '../../system/async/mutex.ts';
+import { BoundedMap } from '../../system/bounded-map.ts';
 import { Lanes } from '../../system/lanes.ts';
-import { Seen } from '../../system/seen.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import { readMachine } from '../criu/machine.ts';
 import type { EnginePorts } from '../ports.ts';
@@ -56,7 +56,7 @@ export function createSource(ports: EnginePorts, parts: SourceParts): Source {
       criu: config.criu,
       helper: config.helper,
       lanes,
-      rootRefused: new Seen(1_000),
+      rootRefused: new BoundedMap(1_000),
     },
     archiver: { exec, lanes, scratch: config.scratch },
     publisher: {

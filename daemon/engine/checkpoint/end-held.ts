@@ -1,4 +1,4 @@
-import { batchTaskNow, membersNow, processNow } from '../proc/on-the-spot.ts';
+import { batchTaskNow, membersNow, processNow } from '../proc/process-sync.ts';
 import type { Marker } from './marker.ts';
 import type { Source } from './source.ts';
 

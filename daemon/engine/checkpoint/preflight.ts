@@ -7,11 +7,11 @@ import { type Credentials, readCores } from '../criu/images/cores.ts';
 import { readGhosts } from '../criu/images/ghosts.ts';
 import { namedPaths } from '../criu/images/named-paths.ts';
 import { groupsOf } from '../owner/as-owner.ts';
-import { entryToJob } from '../proc/enter.ts';
+import { entryToJob } from '../proc/namespaces.ts';
 import { ptraceScope } from '../proc/yama.ts';
-import { Momentary } from './dump/momentary.ts';
 import type { OpenedFiles } from './dump/opened-files.ts';
 import type { Staging } from './dump/staging.ts';
+import { TransientError } from './dump/transient-error.ts';
 import type { RunningJob } from './find/find-job.ts';
 import { type Source, SourceError } from './source.ts';
 
@@ -31,7 +31,7 @@ export function mustBeRestorable({ proc }: Pick<Source, 'proc'>, { tree }: Runni
     );
 }
 
-/** Of what was dumped: the owner must be able to restore all of it. @throws SourceError, with a Momentary if it may pass */
+/** Of what was dumped: the owner must be able to restore all of it. @throws SourceError, with a TransientError if it may pass */
 export async function mustBeOwnersToRestore(
   source: Source,
   job: RunningJob,
@@ -62,7 +62,7 @@ export async function mustBeOwnersToRestore(
   await mustOpen(source, job, credentials, entries);
 }
 
-const passing = (why: string): SourceError => new SourceError(why, { cause: new Momentary(why) });
+const passing = (why: string): SourceError => new SourceError(why, { cause: new TransientError(why) });
 
 /** A program with rights of its own (set-group-id, file capabilities) may run in that moment. */
 async function whyNotTheOwner(

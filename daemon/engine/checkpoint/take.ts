@@ -1,10 +1,10 @@
 import type { CheckpointKind } from '../../vocabulary/job.ts';
-import { criuVersion } from '../criu/criu.ts';
+import { criuVersion } from '../criu/version.ts';
 import type { Manifest } from '../manifest.ts';
 import { readProcess } from '../proc/process.ts';
 import { archiveFiles } from './dump/archive.ts';
 import { type Dumping, dump, recordFiles } from './dump/dump.ts';
-import { ownersFiles } from './dump/local-files.ts';
+import { nodeLocalFiles } from './dump/node-local-files.ts';
 import { type LocalFile, type OpenedFiles, openedFiles } from './dump/opened-files.ts';
 import type { Taken } from './dump/publish.ts';
 import type { Staging } from './dump/staging.ts';
@@ -123,7 +123,7 @@ async function readOpened(
   const spool = `${await source.finder.spoolDir()}/`;
   // slurmd writes the batch script anew on every node.
   const local = opened.local.filter(({ path }) => !path.startsWith(spool));
-  const own = await ownersFiles(source.proc, tree, local);
+  const own = await nodeLocalFiles(source.proc, tree, local);
   if (kind === 'simple') {
     if (own.length > 0) throw new SourceError(onThisNodeOnly(own));
     return { ...opened, carried: null };

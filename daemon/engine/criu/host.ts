@@ -1,7 +1,7 @@
 import type { Exec } from '../../system/ports.ts';
 import type { Host } from './compatible.ts';
-import { criuVersion } from './criu.ts';
 import { readMachine } from './machine.ts';
+import { criuVersion } from './version.ts';
 
 /** What this node has to restore with, looked at anew each time: CRIU may have been upgraded. A string says why not. */
 export async function readHost(exec: Exec, criu: string, proc: string): Promise<Host | string> {

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { EpochMs, JobId } from '../../vocabulary/job.ts';
 import { batchStepOf, cgroupFolder, type StepCgroup } from '../proc/cgroup.ts';
 import { parseMounts } from '../proc/mounts.ts';
-import { batchTaskNow, cgroupNow, membersNow, pidsNow } from '../proc/on-the-spot.ts';
+import { batchTaskNow, cgroupNow, membersNow, pidsNow } from '../proc/process-sync.ts';
 
 /** A batch script that runs on this node, whatever Slurm thinks of it. */
 export interface BatchRun {

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { Clock } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { Freezer, StepFolder } from '../proc/cgroup-freezer.ts';
-import { batchTaskNow, isStepdNow, membersNow, processNow } from '../proc/on-the-spot.ts';
 import type { Process } from '../proc/process.ts';
+import { batchTaskNow, isStepdNow, membersNow, processNow } from '../proc/process-sync.ts';
 import type { BatchRun } from './batch-runs.ts';
 
 export interface Ender {

@@ -5,7 +5,7 @@ import { forgetFrozen, noteFrozen, readFrozen } from './frozen.ts';
 import type { FencePorts } from './ports.ts';
 
 /** A dump, which keeps the job still meanwhile, is not broken into at once. */
-const KEEP_OFF_WITHIN_MS: Millis = 10_000;
+const LOCK_WITHIN_MS: Millis = 10_000;
 const FROZEN = 'a freeze, since this node is cut off,';
 
 /** The acts of the fence on one run. Each is idempotent, and may be tried again after it has rejected. */
@@ -26,12 +26,12 @@ export interface Holds {
 export const nameOf = ({ jobId, task }: BatchRun): string => `${jobId}:${task.pid}:${task.startTime}`;
 
 export function createHolds(ports: FencePorts): Holds {
-  const { config, freezer, log, proc, keepOff, ended } = ports;
+  const { config, freezer, log, proc, lockJob, ended } = ports;
   const held = new Map<string, { readonly run: BatchRun; readonly free: () => void }>();
 
   async function hold(run: BatchRun, what: string): Promise<boolean> {
     if (held.has(nameOf(run))) return true;
-    const free = await keepOff(run.jobId, what, KEEP_OFF_WITHIN_MS);
+    const free = await lockJob(run.jobId, what, LOCK_WITHIN_MS);
     if (free) held.set(nameOf(run), { run, free });
     return free !== null;
   }

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import type { Exec } from '../../system/ports.ts';
 import type { JobId, Millis } from '../../vocabulary/job.ts';
 import { RUN_VERSION, type RunRecord, runSchema } from '../manifest.ts';
-import { pidsNow, processNow, wordsNow } from '../proc/on-the-spot.ts';
 import { isRoots } from '../proc/process.ts';
+import { pidsNow, processNow, wordsNow } from '../proc/process-sync.ts';
 import { placesOf, RUN } from '../store/fs/places.ts';
 import { fitting } from '../store/fs/record.ts';
 

@@ -13,7 +13,7 @@ export interface FencePorts extends Ender {
   /** With a timeout that a look may take; see `LOOK_TIMEOUT_MS`. */
   readonly slurm: SlurmCommands;
   readonly log: Log;
-  readonly keepOff: Checkpointer['keepOff'];
+  readonly lockJob: Checkpointer['lockJob'];
   /** A run was ended here: what the engine has noted of it goes. The fence does not wait for that. */
   readonly ended: (jobId: JobId) => Promise<void>;
 }

@@ -1,7 +1,7 @@
 import type { Exec, Log } from '../../system/ports.ts';
 import type { JobId } from '../../vocabulary/job.ts';
-import { cgroupNow, pidsNow, processNow, programNow } from '../proc/on-the-spot.ts';
 import { isRoots, type Process } from '../proc/process.ts';
+import { cgroupNow, pidsNow, processNow, programNow } from '../proc/process-sync.ts';
 
 /**
  * A slurmd that was cut off takes a job for running until slurmctld tells it to end it (`active_job_id`), and slurmctld

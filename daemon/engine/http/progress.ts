@@ -1,4 +1,4 @@
-import { Seen } from '../../system/seen.ts';
+import { BoundedMap } from '../../system/bounded-map.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { Checkpointer, CheckpointStatus, Store } from '../ports.ts';
 import type { Listed } from '../store/listing.ts';
@@ -39,8 +39,8 @@ export function createProgress(ports: {
   readonly store: Pick<Store, 'find'> & { list(): Promise<readonly Listed[]> };
 }): Progress {
   const { checkpointer, store } = ports;
-  const asked = new Seen<string, JobId>(MOST_REMEMBERED);
-  const lost = new Seen<string, true>(MOST_REMEMBERED);
+  const asked = new BoundedMap<string, JobId>(MOST_REMEMBERED);
+  const lost = new BoundedMap<string, true>(MOST_REMEMBERED);
 
   return {
     accepted: (actionId, jobId) => asked.set(actionId, jobId),

@@ -3,8 +3,8 @@ import { publish, type Taken } from '../checkpoint/dump/publish.ts';
 import { makeStaging } from '../checkpoint/dump/staging.ts';
 import { PRESENT, type RunningJob } from '../checkpoint/find/find-job.ts';
 import type { Hold } from '../checkpoint/hold.ts';
-import { inOneOfSomeMoments } from '../checkpoint/moments.ts';
 import { retireOverwritten } from '../checkpoint/overwritten.ts';
+import { retryTransient } from '../checkpoint/retry-transient.ts';
 import { type Source, SourceError } from '../checkpoint/source.ts';
 import { takeAndHold } from '../checkpoint/take.ts';
 import { ORDER_VERSION } from '../manifest.ts';
@@ -48,7 +48,7 @@ export async function leave(source: Source, leaving: Leaving): Promise<RestoreAn
   let held: { taken: Taken; hold: Hold };
   try {
     const taking = { actionId, kind: named.manifest.kind, reason: 'restore', staging } as const;
-    held = await inOneOfSomeMoments(source, staging, TRIES_MS, () => takeAndHold(source, job, taking));
+    held = await retryTransient(source, staging, TRIES_MS, () => takeAndHold(source, job, taking));
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
     return {

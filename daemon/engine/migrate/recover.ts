@@ -4,13 +4,13 @@ import { listStaging, stagingRoot } from '../checkpoint/dump/staging.ts';
 import { endHeld } from '../checkpoint/end-held.ts';
 import { type Marker, readMarkers, removeMarker } from '../checkpoint/marker.ts';
 import type { Source } from '../checkpoint/source.ts';
-import { prepareCriu } from '../criu/criu.ts';
+import { prepareCriu } from '../criu/version.ts';
 import { readProcess } from '../proc/process.ts';
 import { untilItAnswers } from '../store/until-it-answers.ts';
 import { StoreError } from '../store-error.ts';
 import { liftHold } from './lift-hold.ts';
+import { hasLiveWriter, whenWritten } from './orphan-criu.ts';
 import { whichRunLives, withdrawOrder } from './settle.ts';
-import { isWritten, whenWritten } from './survivors.ts';
 
 export interface Recovering {
   /** Keeps what takes longer than a start may. `jobId`: that job is not free before; null: no job in particular. */
@@ -33,7 +33,7 @@ export async function recover(source: Source, { background, lost }: Recovering):
       );
       continue;
     }
-    const isQuick = !marker.requeueing && !(await isWritten(proc, config.workDir, marker.actionId));
+    const isQuick = !marker.requeueing && !(await hasLiveWriter(proc, config.workDir, marker.actionId));
     const done = letGo(source, marker);
     if (isQuick) await done;
     else background(marker.jobId, done);
@@ -43,7 +43,7 @@ export async function recover(source: Source, { background, lost }: Recovering):
       await whenWritten({ proc, workDir: config.workDir, clock }, actionId, signal);
       await rm(join(stagingRoot(config.workDir), actionId), { recursive: true, force: true });
     };
-    if (await isWritten(proc, config.workDir, actionId)) background(null, remove());
+    if (await hasLiveWriter(proc, config.workDir, actionId)) background(null, remove());
     else await remove();
     background(null, tellLost(source, actionId, lost));
   }

@@ -1,7 +1,7 @@
 import type { JobId } from '../../vocabulary/job.ts';
+import { noRoom } from '../checkpoint/disk-space.ts';
 import { findJob, PRESENT, RUNNING } from '../checkpoint/find/find-job.ts';
 import { lookAtBatch } from '../checkpoint/find/look.ts';
-import { noRoom } from '../checkpoint/room.ts';
 import type { Source } from '../checkpoint/source.ts';
 import type { Table } from '../checkpoint/table.ts';
 import type { Checkpointer, Found, RestoreAnswer } from '../ports.ts';

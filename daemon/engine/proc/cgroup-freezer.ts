@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../system/ports.ts';
 import type { Millis } from '../../vocabulary/job.ts';
 import type { StepCgroup } from './cgroup.ts';
-import { isGone, memberPidsNow, processNow } from './on-the-spot.ts';
+import { isGone, memberPidsNow, processNow } from './process-sync.ts';
 
 /** A cgroup of a job's, usually its batch step's, which is stopped and started as a whole. */
 export interface StepFolder {

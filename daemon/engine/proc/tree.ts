@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { JobId } from '../../vocabulary/job.ts';
 import { batchStepOf, cgroupFolder, type StepCgroup } from './cgroup.ts';
 import { parseMounts } from './mounts.ts';
-import { batchTaskNow, membersNow } from './on-the-spot.ts';
 import { isRoots, listPids, type Process } from './process.ts';
+import { batchTaskNow, membersNow } from './process-sync.ts';
 import type { RestoredRun } from './run-file.ts';
 
 /** The processes of a running job, as they were at one moment. */

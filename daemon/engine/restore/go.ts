@@ -1,5 +1,5 @@
 import type { Found, Verdict } from '../ports.ts';
-import { entryTo } from '../proc/enter.ts';
+import { entryTo } from '../proc/namespaces.ts';
 import { readProcess } from '../proc/process.ts';
 import { clearScratch } from './prepare/clear-scratch.ts';
 import { archiveOf } from './prepare/prepare.ts';

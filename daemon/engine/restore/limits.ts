@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { type Limits, readCores } from '../criu/images/cores.ts';
 import { largestSocketBuffers } from '../criu/images/socket-buffers.ts';
 import type { Verdict } from '../ports.ts';
-import { processNow } from '../proc/on-the-spot.ts';
 import type { Process } from '../proc/process.ts';
+import { processNow } from '../proc/process-sync.ts';
 
 /** The batch task, which never becomes the job itself. */
 interface Task {

@@ -1,7 +1,7 @@
 import type { JobId, Millis } from '../../vocabulary/job.ts';
 import { StoreError } from '../store-error.ts';
 import { judge } from './judge.ts';
-import type { LifePorts } from './ports.ts';
+import type { RetentionPorts } from './ports.ts';
 
 /**
  * From the Epilog to the looks at Slurm: the first comes when slurmctld has heard of the Epilog's end in most cases.
@@ -17,7 +17,7 @@ export interface Ended {
   settled(): Promise<void>;
 }
 
-export function followEnded(ports: LifePorts, signal: AbortSignal): Ended {
+export function followEnded(ports: RetentionPorts, signal: AbortSignal): Ended {
   const { store, clock, log } = ports;
   /** True: told again meanwhile. */
   const following = new Map<JobId, boolean>();

@@ -1,12 +1,12 @@
 import type { JobId, Millis } from '../../vocabulary/job.ts';
-import type { LifePorts } from './ports.ts';
+import type { RetentionPorts } from './ports.ts';
 import { type Fate, fateOf } from './verdict.ts';
 
 /** From the order to Slurm's requeue. */
 const YOUNG_ORDER: Millis = 600_000;
 
 /** Looks at a job once, and removes what is of no use any more. @throws StoreError */
-export async function judge(ports: LifePorts, jobId: JobId, signal: AbortSignal): Promise<Fate> {
+export async function judge(ports: RetentionPorts, jobId: JobId, signal: AbortSignal): Promise<Fate> {
   const { store, lookup } = ports;
   const fate = fateOf(await lookup(jobId, signal));
   if (fate.type !== 'over') return fate;
@@ -19,7 +19,7 @@ export async function judge(ports: LifePorts, jobId: JobId, signal: AbortSignal)
 }
 
 /** A job that ended may be about to be requeued: its order is written before Slurm is asked to. */
-async function isOrdered({ store, clock }: LifePorts, jobId: JobId, restarts: number): Promise<boolean> {
+async function isOrdered({ store, clock }: RetentionPorts, jobId: JobId, restarts: number): Promise<boolean> {
   // One that cannot be read keeps nothing: the job is over.
   const order = await store.readOrder(jobId).catch(() => null);
   return order !== null && order.restarts > restarts && clock.now() - order.createdAt < YOUNG_ORDER;

@@ -3,7 +3,7 @@ import type { Clock, Log } from '../../system/ports.ts';
 import type { Store } from '../ports.ts';
 import type { Upkeep } from '../store/upkeep.ts';
 
-export interface LifePorts {
+export interface RetentionPorts {
   readonly store: Pick<Store, 'readOrder' | 'removeJob'> & { readonly upkeep: Upkeep };
   /** One job, by a single record. */
   readonly lookup: Lookup;

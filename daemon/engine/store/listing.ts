@@ -1,4 +1,4 @@
-import { Seen } from '../../system/seen.ts';
+import { BoundedMap } from '../../system/bounded-map.ts';
 import type { CheckpointKind, EpochMs, JobId } from '../../vocabulary/job.ts';
 import type { Manifest } from '../manifest.ts';
 import { readCheckpoint, whyDeprecated } from './checkpoint.ts';
@@ -34,7 +34,7 @@ const MOST_LISTED = 2_000;
 
 /** Lists that are asked for while one is being made get that one. */
 export function createListing(store: StoreContext): () => Promise<readonly Listed[]> {
-  const summaries = new Seen<string, Summary>(2 * MOST_LISTED);
+  const summaries = new BoundedMap<string, Summary>(2 * MOST_LISTED);
   let making: Promise<readonly Listed[]> | null = null;
 
   async function make(): Promise<readonly Listed[]> {

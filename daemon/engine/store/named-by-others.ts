@@ -1,5 +1,5 @@
 import { mapConcurrent } from '../../system/async/map-concurrent.ts';
-import { Seen } from '../../system/seen.ts';
+import { BoundedMap } from '../../system/bounded-map.ts';
 import type { JobId } from '../../vocabulary/job.ts';
 import type { Store } from '../ports.ts';
 import { readCheckpoint } from './checkpoint.ts';
@@ -17,7 +17,7 @@ const MOST_KEPT = 100;
 
 export function createNamedByOthers(store: StoreContext): Store['namedByOthers'] {
   /** What a checkpoint names. A manifest never changes once it is there. */
-  const known = new Seen<string, readonly string[]>(MOST_KNOWN);
+  const known = new BoundedMap<string, readonly string[]>(MOST_KNOWN);
 
   async function namesOf(jobId: JobId, actionId: string): Promise<readonly string[]> {
     const seen = known.get(actionId);

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { keepOff } from '../../../daemon/engine/checkpoint/keep-off.ts';
+import { lockJob } from '../../../daemon/engine/checkpoint/job-lock.ts';
 import { Table } from '../../../daemon/engine/checkpoint/table.ts';
 import { startFence } from '../../../daemon/engine/fence/fence.ts';
 import type { FencePorts } from '../../../daemon/engine/fence/ports.ts';
@@ -107,7 +107,7 @@ function start(): void {
     freezer: createFreezer({ clock, proc: node.proc, signal: kill }),
     proc: node.proc,
     signal: kill,
-    keepOff: (jobId, what, withinMs) => keepOff(clock, table, { jobId, what, withinMs }),
+    lockJob: (jobId, what, withinMs) => lockJob(clock, table, { jobId, what, withinMs }),
     ended(jobId) {
       ended.push(jobId);
       return noted();

@@ -1,4 +1,4 @@
-import type { LifePorts } from '../../../daemon/engine/retention/ports.ts';
+import type { RetentionPorts } from '../../../daemon/engine/retention/ports.ts';
 import { slurmCommands } from '../../../daemon/slurm/commands.ts';
 import { jobLookup, jobQuery } from '../../../daemon/slurm/query-job.ts';
 import { systemExec } from '../../../daemon/system/process/exec.ts';
@@ -10,7 +10,7 @@ export interface LifeScene extends AsyncDisposable {
   readonly it: Scene;
   readonly slurm: FakeSlurm;
   readonly clock: ManualClock;
-  readonly ports: LifePorts;
+  readonly ports: RetentionPorts;
   /** Ends what the test began. */
   readonly stop: AbortController;
   /** Job ids that Slurm was asked for so far, in their order. */

@@ -1,16 +1,16 @@
 import { chown, lchown, readdir, readFile, rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { BoundedMap } from '../../../system/bounded-map.ts';
 import type { Lanes } from '../../../system/lanes.ts';
 import type { Clock, Exec } from '../../../system/ports.ts';
-import type { Seen } from '../../../system/seen.ts';
 import type { Millis } from '../../../vocabulary/job.ts';
-import { CRIU_ENV } from '../../criu/criu.ts';
-import { DUMP_LOG, dumpArguments } from '../../criu/criu-arguments.ts';
-import { criuErrorsIn } from '../../criu/criu-log.ts';
+import { DUMP_LOG, dumpArguments } from '../../criu/arguments.ts';
 import { takeOverGhosts } from '../../criu/images/ghosts.ts';
 import { rearmTimerfdsIn } from '../../criu/images/timerfds.ts';
+import { criuErrorsIn } from '../../criu/log-errors.ts';
 import { parseDumpStats } from '../../criu/stats.ts';
-import { mayEnter } from '../../proc/enter.ts';
+import { CRIU_ENV } from '../../criu/version.ts';
+import { mayEnter } from '../../proc/namespaces.ts';
 import type { JobTree } from '../../proc/tree.ts';
 import { ptraceScope } from '../../proc/yama.ts';
 import { runDetached } from './detached.ts';
@@ -26,7 +26,7 @@ export interface Dumper {
   readonly helper: string;
   readonly lanes: Lanes;
   /** Jobs whose files root may not reach, by their first process: these are dumped with their owner's rights at once. */
-  readonly rootRefused: Seen<string, true>;
+  readonly rootRefused: BoundedMap<string, true>;
 }
 
 export type Dumped =

@@ -2,8 +2,8 @@ import { constants } from 'node:fs';
 import type { Manifest } from '../../manifest.ts';
 import { type Access, accessOf, processOf } from '../../proc/kernel-file.ts';
 import { deviceNumber, type ReachOf } from './file-systems.ts';
-import { Momentary } from './momentary.ts';
 import { type RecordEntry, readRecord } from './record.ts';
+import { TransientError } from './transient-error.ts';
 
 /** What a dump's record says that a restore has to see to. */
 export interface OpenedFiles {
@@ -92,7 +92,7 @@ function howReopened({ kind, flags }: RecordEntry): string {
 function mustBeOfTheJob({ path }: RecordEntry, processes: ReadonlySet<number>): void {
   const pid = path === null ? null : processOf(path);
   if (pid !== null && pid !== 1 && !processes.has(pid))
-    throw new Momentary(
+    throw new TransientError(
       `the job was looking at a process of somebody else's (${JSON.stringify(path)}), which is on this node alone`,
     );
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../system/ports.ts';
 import type { CheckpointKind, EpochMs } from '../../../vocabulary/job.ts';
-import { RESTORE_OPTIONS } from '../../criu/criu-arguments.ts';
+import { RESTORE_OPTIONS } from '../../criu/arguments.ts';
 import type { Machine } from '../../criu/machine.ts';
 import { MANIFEST_VERSION, type Manifest } from '../../manifest.ts';
 import type { Found, Store } from '../../ports.ts';

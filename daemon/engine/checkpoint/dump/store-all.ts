@@ -5,7 +5,7 @@ import { mapConcurrent } from '../../../system/async/map-concurrent.ts';
 import type { Millis } from '../../../vocabulary/job.ts';
 import { storeFile, storeTiny } from '../../files/compress.ts';
 import { moveFile, type StoredFile } from '../../files/copy-file.ts';
-import { packs, type Sample } from '../../files/packs.ts';
+import { isCompressible, type Sample } from '../../files/is-compressible.ts';
 import type { Manifest } from '../../manifest.ts';
 import { atStore, atStoreForLong } from '../../store/fs/threads.ts';
 import type { Staging } from './staging.ts';
@@ -51,7 +51,7 @@ export async function storeAll(
   const archive = carried === null ? null : await fileOf(staging.archive);
   const all = archive === null ? images : [...images, archive];
   const record = await fileOf(staging.record);
-  const compress = wanted === 'zstd' && (await packs(all)) ? 'zstd' : 'none';
+  const compress = wanted === 'zstd' && (await isCompressible(all)) ? 'zstd' : 'none';
   const limit = AT_LEAST_MS + all.reduce((sum, { bytes }) => sum + bytes, 0) / BYTES_PER_MS;
   const late = `the shared file system took longer than ${Math.round(limit / 1000)} s`;
   return withHardDeadline(limit, late, signal, async (stop) =>

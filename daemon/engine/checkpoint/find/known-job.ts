@@ -1,6 +1,6 @@
-import { Seen } from '../../../system/seen.ts';
+import { BoundedMap } from '../../../system/bounded-map.ts';
 import type { JobId } from '../../../vocabulary/job.ts';
-import { isStill } from '../../proc/still.ts';
+import { isFrozen } from '../../proc/is-frozen.ts';
 import {
   type FoundJob,
   findSeen,
@@ -26,7 +26,7 @@ const MOST = 1_000;
  * Slurm has to take part in.
  */
 export class KnownJobs {
-  readonly #known = new Seen<JobId, Known | null>(MOST);
+  readonly #known = new BoundedMap<JobId, Known | null>(MOST);
 
   async find(
     finder: JobFinder,
@@ -56,7 +56,7 @@ export class KnownJobs {
     const { root } = found.job.tree;
     if (root.pid !== known.root.pid || root.startTime !== known.root.startTime)
       return { ok: false, final: false, message: `${message}; its processes are of another run now` };
-    if (await isStill(found.job.tree))
+    if (await isFrozen(found.job.tree))
       return { ok: false, final: false, message: `${message}; it stands still, and may be suspended` };
     return { ...found, unasked: message };
   }

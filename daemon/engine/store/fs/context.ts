@@ -1,5 +1,5 @@
+import { BoundedMap } from '../../../system/bounded-map.ts';
 import type { Log } from '../../../system/ports.ts';
-import { Seen } from '../../../system/seen.ts';
 import type { JobId } from '../../../vocabulary/job.ts';
 import { asStoreError } from '../../store-error.ts';
 import { guardFolder, guardStore } from './guard.ts';
@@ -23,11 +23,11 @@ export interface StoreContext extends StoreOptions {
   readonly marks: Marks;
   readonly trash: Trash;
   /** Which job an action id belongs to: so that most look-ups need no search. */
-  readonly jobs: Seen<string, JobId>;
+  readonly jobs: BoundedMap<string, JobId>;
   /** Action ids that this process is writing. */
   readonly writing: Set<string>;
   /** Paths of which it was said that they cannot be used: each once. */
-  readonly refused: Seen<string, string>;
+  readonly refused: BoundedMap<string, string>;
 }
 
 const MOST_REMEMBERED = 20_000;
@@ -40,9 +40,9 @@ export function storeContext(options: StoreOptions): StoreContext {
     places,
     marks,
     trash: createTrash(marks.ensureNode),
-    jobs: new Seen(MOST_REMEMBERED),
+    jobs: new BoundedMap(MOST_REMEMBERED),
     writing: new Set(),
-    refused: new Seen(1_000),
+    refused: new BoundedMap(1_000),
   };
 }
 

@@ -2,13 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Momentary } from '../../../../daemon/engine/checkpoint/dump/momentary.ts';
 import { openedFiles } from '../../../../daemon/engine/checkpoint/dump/opened-files.ts';
 import {
   parseEntry,
   type RecordEntry,
   readRecord,
 } from '../../../../daemon/engine/checkpoint/dump/record.ts';
+import { TransientError } from '../../../../daemon/engine/checkpoint/dump/transient-error.ts';
 
 let dir: string;
 beforeAll(async () => {
@@ -203,7 +203,7 @@ test('a restore opens by its path, and for what it was open, all but what it mak
 
 test('a look at a process of somebody else’s is of a moment', async () => {
   const saved = opened(PROC('0', '100444', '/proc/99/stat'));
-  await expect(saved).rejects.toBeInstanceOf(Momentary);
+  await expect(saved).rejects.toBeInstanceOf(TransientError);
   await expect(saved).rejects.toThrow('"/proc/99/stat"');
 });
 

@@ -6,7 +6,7 @@ import { crc32, zstdDecompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { makeStaging, type Staging } from '../../../../daemon/engine/checkpoint/dump/staging.ts';
 import { storeAll } from '../../../../daemon/engine/checkpoint/dump/store-all.ts';
-import { packs } from '../../../../daemon/engine/files/packs.ts';
+import { isCompressible } from '../../../../daemon/engine/files/is-compressible.ts';
 
 let [dir, to, apart] = ['', '', ''];
 let staging: Staging;
@@ -101,8 +101,8 @@ test('the look at what shrinks is spread over all files', async () => {
       },
     ),
   );
-  expect(await packs(files)).toBe(true);
-  expect(await packs([files[0]!, files[2]!])).toBe(false);
+  expect(await isCompressible(files)).toBe(true);
+  expect(await isCompressible([files[0]!, files[2]!])).toBe(false);
   // Not worth a look.
-  expect(await packs([files[0]!])).toBe(true);
+  expect(await isCompressible([files[0]!])).toBe(true);
 });

@@ -19,7 +19,7 @@ const MOST = 0.9;
 const PARAMS = { [constants.ZSTD_c_compressionLevel]: 1 };
 
 /** Whether zstd makes these files together smaller, by a look at parts that lie evenly over all of them. */
-export async function packs(files: readonly Sample[]): Promise<boolean> {
+export async function isCompressible(files: readonly Sample[]): Promise<boolean> {
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
   if (total < WORTH_A_LOOK) return true;
   const step = total / LOOKS;

@@ -1,6 +1,6 @@
 import type { Millis } from '../../vocabulary/job.ts';
-import { Momentary } from './dump/momentary.ts';
 import type { Staging } from './dump/staging.ts';
+import { TransientError } from './dump/transient-error.ts';
 import type { Source } from './source.ts';
 
 const TRIES = 5;
@@ -11,7 +11,7 @@ const PAUSE_MS: Millis = 200;
  * leaves no time for the next heartbeat. Not once it took `mostMs`, since a moment may as well last, and each try is a
  * whole dump. Rejects as `take` does.
  */
-export async function inOneOfSomeMoments<T>(
+export async function retryTransient<T>(
   { clock, signal }: Pick<Source, 'clock' | 'signal'>,
   staging: Pick<Staging, 'empty'>,
   mostMs: Millis,
@@ -22,7 +22,7 @@ export async function inOneOfSomeMoments<T>(
     try {
       return await take();
     } catch (error) {
-      if (!((error as Error).cause instanceof Momentary) || tries === TRIES || clock.now() >= until)
+      if (!((error as Error).cause instanceof TransientError) || tries === TRIES || clock.now() >= until)
         throw error;
     }
     await clock.sleep(PAUSE_MS, signal);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { criuVersion } from '../../../daemon/engine/criu/criu.ts';
+import { criuVersion } from '../../../daemon/engine/criu/version.ts';
 import { systemExec } from '../../../daemon/system/process/exec.ts';
 
 test('a CRIU is asked for its version once, and again when another is in its place', async () => {

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { membersNow } from '../../proc/on-the-spot.ts';
+import { membersNow } from '../../proc/process-sync.ts';
 import type { JobTree } from '../../proc/tree.ts';
 import type { LocalFile } from './opened-files.ts';
 
@@ -9,7 +9,7 @@ import type { LocalFile } from './opened-files.ts';
  * or stands in where that is the owner's own (programs and libraries of the system are on every node).
  * Looked at through /proc/<pid>, which leads to the very file whatever has been put under its name since.
  */
-export async function ownersFiles(
+export async function nodeLocalFiles(
   proc: string,
   tree: JobTree,
   files: readonly LocalFile[],

@@ -8,7 +8,7 @@ import { isRoots, listPids, readProcess } from '../proc/process.ts';
 const POLL_MS: Millis = 200;
 
 /** Whether a process of root's still writes into this staging folder: a CRIU that has outlived its engine. */
-export async function isWritten(proc: string, workDir: string, actionId: string): Promise<boolean> {
+export async function hasLiveWriter(proc: string, workDir: string, actionId: string): Promise<boolean> {
   const folder = `${join(stagingRoot(workDir), actionId)}/`;
   for (const pid of await listPids(proc)) {
     const words = await readFile(join(proc, String(pid), 'cmdline'), 'utf8').catch(() => '');
@@ -27,5 +27,5 @@ export async function whenWritten(
   actionId: string,
   signal: AbortSignal,
 ): Promise<void> {
-  while (await isWritten(proc, workDir, actionId)) await clock.sleep(POLL_MS, signal);
+  while (await hasLiveWriter(proc, workDir, actionId)) await clock.sleep(POLL_MS, signal);
 }

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { startLife } from '../../../daemon/engine/retention/life.ts';
+import { startRetention } from '../../../daemon/engine/retention/retention.ts';
 import { put } from '../store/support.ts';
 import { type LifeScene, lifeScene } from './support.ts';
 
@@ -15,7 +15,7 @@ const jobs = ({ it }: LifeScene) =>
     .filter((name) => /^\d+$/.test(name))
     .sort();
 const start = (s: LifeScene, removed: string[] = []) =>
-  startLife({ ...s.ports, onRemoved: (actionId) => removed.push(actionId) }, s.stop.signal);
+  startRetention({ ...s.ports, onRemoved: (actionId) => removed.push(actionId) }, s.stop.signal);
 
 test('at the start what this node left half-written goes, before Slurm is asked anything', async () => {
   await using s = await lifeScene();
@@ -98,7 +98,7 @@ test('nodes have beats of their own: not all ask in the same minute', async () =
   const at = new Set<number>();
   for (let node = 1; node <= 8; node++) {
     await using s = await lifeScene();
-    const life = startLife({ ...s.ports, node: `n${node}`, onRemoved: () => undefined }, s.stop.signal);
+    const life = startRetention({ ...s.ports, node: `n${node}`, onRemoved: () => undefined }, s.stop.signal);
     await s.clock.whenSleeping();
     at.add(Math.floor((s.clock.nextAt() % MINUTE) / 1000));
     await life[Symbol.asyncDispose]();

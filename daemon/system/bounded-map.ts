@@ -1,5 +1,5 @@
 /** A map that forgets what was put into it first. */
-export class Seen<Key, Value> {
+export class BoundedMap<Key, Value> {
   readonly #entries = new Map<Key, Value>();
   readonly #most: number;
 

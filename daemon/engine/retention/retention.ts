@@ -8,24 +8,24 @@ import { nextBeat } from '../../system/node-phase.ts';
 import type { EpochMs, JobId, Millis } from '../../vocabulary/job.ts';
 import { StoreError } from '../store-error.ts';
 import { followEnded } from './ended.ts';
-import type { LifePorts } from './ports.ts';
-import { GONE_AFTER, lookAfter, tidyUp } from './round.ts';
+import type { RetentionPorts } from './ports.ts';
+import { GONE_AFTER, lookAfter, tidyUp } from './sweep.ts';
 
 const FIRST_WITHIN: Millis = 60_000;
 const EVERY: Millis = 3_600_000;
 /** Other nodes' folders are looked at once a day by each. */
 const DAY: Millis = 24 * 3_600_000;
 
-export interface Life extends Background {
+export interface Retention extends Background {
   /** The job's Epilog ran here. */
   ended(jobId: JobId): void;
 }
 
 /** `onRemoved`: this checkpoint was under way when an earlier engine ended, and will never be ready. */
-export function startLife(
-  ports: LifePorts & { readonly onRemoved: (actionId: string) => void },
+export function startRetention(
+  ports: RetentionPorts & { readonly onRemoved: (actionId: string) => void },
   signal: AbortSignal,
-): Life {
+): Retention {
   const { store, clock, node, log } = ports;
   const own = new AbortController();
   const either = AbortSignal.any([signal, own.signal]);

@@ -3,7 +3,7 @@ import type { JobId, Millis } from '../../vocabulary/job.ts';
 import type { Table } from './table.ts';
 
 /** Takes a job once it is free; null where it is not within that time. */
-export async function keepOff(
+export async function lockJob(
   clock: Clock,
   table: Table,
   { jobId, what, withinMs }: { readonly jobId: JobId; readonly what: string; readonly withinMs: Millis },

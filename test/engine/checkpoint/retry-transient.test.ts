@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { Momentary } from '../../../daemon/engine/checkpoint/dump/momentary.ts';
-import { inOneOfSomeMoments } from '../../../daemon/engine/checkpoint/moments.ts';
+import { TransientError } from '../../../daemon/engine/checkpoint/dump/transient-error.ts';
+import { retryTransient } from '../../../daemon/engine/checkpoint/retry-transient.ts';
 
 /** Takes so long for each try, which all fail; resolves to how many there were. */
 async function triesOf(tryMs: number, mostMs: number, cause: Error): Promise<number> {
@@ -17,7 +17,7 @@ async function triesOf(tryMs: number, mostMs: number, cause: Error): Promise<num
     throw new Error('refused', { cause });
   };
   const source = { clock, signal: new AbortController().signal };
-  const all = inOneOfSomeMoments(source, { empty: async () => undefined }, mostMs, take);
+  const all = retryTransient(source, { empty: async () => undefined }, mostMs, take);
   await expect(all).rejects.toThrow('refused');
   return tries;
 }
@@ -26,7 +26,7 @@ test.each([
   ['short', 50, 5],
   ['long', 2_500, 1],
 ])('what is refused for a moment is tried again, as long as it was %s', async (_, tryMs, tries) => {
-  expect(await triesOf(tryMs, 2_000, new Momentary('in flight'))).toBe(tries);
+  expect(await triesOf(tryMs, 2_000, new TransientError('in flight'))).toBe(tries);
 });
 
 test('what is refused for good is tried once', async () => {

@@ -1,13 +1,13 @@
 import type { JobId, Millis } from '../../vocabulary/job.ts';
 import { StoreError } from '../store-error.ts';
 import { judge } from './judge.ts';
-import type { LifePorts } from './ports.ts';
+import type { RetentionPorts } from './ports.ts';
 
 /** A node that has not looked after its jobs for so long does not come back. */
 export const GONE_AFTER: Millis = 7 * 24 * 3_600_000;
 
 /** Jobs that this node has written for: what it left half-written goes. Asks Slurm nothing. The action ids. */
-export async function tidyUp(ports: LifePorts, signal: AbortSignal): Promise<readonly string[]> {
+export async function tidyUp(ports: RetentionPorts, signal: AbortSignal): Promise<readonly string[]> {
   const { store, node, clock, log } = ports;
   const removed: string[] = [];
   await eachJob(ports, node, signal, async (jobId) => {
@@ -27,7 +27,7 @@ export async function tidyUp(ports: LifePorts, signal: AbortSignal): Promise<rea
  * Every job that `node` has checkpoints of: one single-record look each, one after the other, and what Slurm is done
  * with goes. `node` is this one, or one that is gone for good.
  */
-export async function lookAfter(ports: LifePorts, node: string, signal: AbortSignal): Promise<void> {
+export async function lookAfter(ports: RetentionPorts, node: string, signal: AbortSignal): Promise<void> {
   const { store, clock } = ports;
   await eachJob(ports, node, signal, async (jobId) => {
     await store.upkeep.removeHalfWritten(jobId, node, clock.now());
@@ -40,7 +40,7 @@ export async function lookAfter(ports: LifePorts, node: string, signal: AbortSig
 
 /** One job that cannot be looked after does not keep the others. */
 async function eachJob(
-  { store, log }: LifePorts,
+  { store, log }: RetentionPorts,
   node: string,
   signal: AbortSignal,
   body: (jobId: JobId) => Promise<void>,

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { criuErrors, criuErrorsIn } from '../../../daemon/engine/criu/criu-log.ts';
+import { criuErrors, criuErrorsIn } from '../../../daemon/engine/criu/log-errors.ts';
 
 // dump.log of CRIU 4.1.1 on a lab node.
 const LOG = `Error (criu/util.c:1533): rlimit: Can't setup RLIMIT_NOFILE for self: Operation not permitted

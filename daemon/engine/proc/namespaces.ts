@@ -1,8 +1,8 @@
 import { readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Verdict } from '../ports.ts';
-import { isStepdNow } from './on-the-spot.ts';
 import { isRoots, type Process, readProcess } from './process.ts';
+import { isStepdNow } from './process-sync.ts';
 import type { JobTree } from './tree.ts';
 
 /** A process that was seen before. */
