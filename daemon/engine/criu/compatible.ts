@@ -1,4 +1,7 @@
+import type { Exec } from '../../system/ports.ts';
 import type { Manifest } from '../manifest.ts';
+import { readMachine } from './machine.ts';
+import { criuVersion } from './version.ts';
 
 /** What of this node a checkpoint has to fit. */
 export interface Host {
@@ -6,6 +9,13 @@ export interface Host {
   readonly criuVersion: string;
   /** Of /proc/cpuinfo. */
   readonly cpuFlags: readonly string[];
+}
+
+/** What this node has to restore with, looked at anew each time: CRIU may have been upgraded. A string says why not. */
+export async function readHost(exec: Exec, criu: string, proc: string): Promise<Host | string> {
+  const [version, { cpuFlags }] = await Promise.all([criuVersion(exec, criu), readMachine(proc)]);
+  if (!version.ok) return version.message;
+  return { criuVersion: version.version, cpuFlags };
 }
 
 const NAMED = 5;

@@ -1,6 +1,5 @@
 import type { JobFacts } from '../../../vocabulary/job.ts';
-import { whyIncompatible } from '../../criu/compatible.ts';
-import { readHost } from '../../criu/host.ts';
+import { readHost, whyIncompatible } from '../../criu/compatible.ts';
 import { type Cores, readCores } from '../../criu/images/cores.ts';
 import type { Order } from '../../manifest.ts';
 import type { Owner } from '../../owner/owner.ts';
