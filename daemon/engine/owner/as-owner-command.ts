@@ -18,7 +18,7 @@ const SCRIPT =
   'umask 077; most=$1 in=$2 out=$3 log=$4; shift 4; ulimit -c 0; ulimit -f "$most"; exec "$@" <"$in" >"$out" 2>"$log"';
 
 /** Runs a program with the rights of the job's owner; at `most` bytes of output it is ended by SIGXFSZ. */
-export function asOwner(
+export function runAsOwner(
   { exec, lanes }: { readonly exec: Exec; readonly lanes: Lanes },
   owner: Process,
   /** The folder for what the program says. */

@@ -4,7 +4,7 @@ import type { Lanes } from '../../../system/lanes.ts';
 import type { Exec } from '../../../system/ports.ts';
 import type { JobId } from '../../../vocabulary/job.ts';
 import { scratchOf } from '../../config/scratch.ts';
-import { asOwner } from '../../owner/as-owner-command.ts';
+import { runAsOwner } from '../../owner/as-owner-command.ts';
 import type { Process } from '../../proc/process.ts';
 import { freeIn, SPARE_BYTES, type Staging } from './staging.ts';
 
@@ -74,7 +74,7 @@ async function archiveOnce(
     '--verbatim-files-from',
     '--files-from=-',
   ];
-  const result = await asOwner(archiver, owner, staging.work, tar, {
+  const result = await runAsOwner(archiver, owner, staging.work, tar, {
     input: list,
     output: staging.archive,
     most,
@@ -114,7 +114,7 @@ async function findScratch(
   ];
   // Folders of others that the owner may not read make find fail, and do not matter.
   const most = MOST_LIST_BYTES;
-  const result = await asOwner(archiver, owner, staging.work, find, { input: '/dev/null', output, most });
+  const result = await runAsOwner(archiver, owner, staging.work, find, { input: '/dev/null', output, most });
   if ((await sizeOf(output)) >= most)
     return { ok: false, message: 'the scratch folders hold too many files' };
   if (!result.ok && result.why !== 'exit')
