@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { entriesOf, firstEntry, withEntries } from './entries.ts';
 import { filesEntries } from './files-image.ts';
@@ -23,6 +23,8 @@ const [UID, GID] = [1, 2];
 const [FILE_ID, REG, NAME] = [2, 3, 6];
 /** The images of larger ones are not written once more. */
 const LONGEST = 256 * 1024 * 1024;
+/** More than its first message takes, with a path in it. */
+const HEAD_BYTES = 64 * 1024;
 
 /**
  * The deleted files of a checkpoint, by the ids that they have in files.img. A string says what is wrong with an image.
@@ -45,7 +47,7 @@ export async function readGhosts(images: string): Promise<Map<number, Ghost> | s
     const path = named.get(Number(id));
     if (typeof image !== 'number' || path === undefined) return `${REMAPS.name} names what is not there`;
     const name = `ghost-file-${image.toString(16)}.img`;
-    const owner = firstEntry(await readFile(join(images, name)), GHOST_MAGIC);
+    const owner = firstEntry(await headOf(join(images, name)), GHOST_MAGIC);
     const [uid, gid] = [UID, GID].map((field) => fieldOf(owner && readFields(owner), field));
     if (typeof uid !== 'number' || typeof gid !== 'number') return `${name} names no owner`;
     ghosts.set(Number(id), { path, uid, gid, name });
@@ -89,6 +91,14 @@ export async function takeOverGhosts(
     return [[entry, replaced(entry, reg, replaced(reg.value, nameIn(reg.value)!, name))]];
   });
   await writeFile(join(images, FILES), withEntries(files, changes));
+}
+
+/** Its content comes behind, which may be a gigabyte. */
+async function headOf(path: string): Promise<Buffer> {
+  await using file = await open(path, 'r');
+  const head = Buffer.alloc(HEAD_BYTES);
+  const { bytesRead } = await file.read(head, 0, HEAD_BYTES, 0);
+  return head.subarray(0, bytesRead);
 }
 
 const nameIn = (reg: Buffer): Field | undefined => readFields(reg)?.findLast(({ number }) => number === NAME);
