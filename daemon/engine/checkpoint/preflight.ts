@@ -3,7 +3,7 @@
  * rights of the job's owner and no others, and the kernel gives it nothing more.
  */
 
-import { type Credentials, readCores } from '../criu/images/cores.ts';
+import { type Credentials, groupBeyond, readCores } from '../criu/images/cores.ts';
 import { readGhosts } from '../criu/images/ghosts.ts';
 import { namedPaths } from '../criu/images/named-paths.ts';
 import { groupsOf } from '../owner/as-owner.ts';
@@ -76,8 +76,7 @@ async function whyNotTheOwner(
   if ((inheritable & ~tree.root.inheritable) !== 0n)
     return 'a thread of the job has inheritable capabilities of its own';
   if (tree.root.noNewPrivs && !noNewPrivs) return 'a thread of the job has a way to new privileges';
-  const has = new Set([gid, ...(await groupsOf(exec, uid, gid))]);
-  const lost = groups.find((group) => !has.has(group));
+  const lost = groupBeyond({ groups }, { gid, groups: await groupsOf(exec, uid, gid) });
   return lost === undefined ? null : `the job has the group ${lost}, which its owner has not on this node`;
 }
 

@@ -93,6 +93,15 @@ export async function readCores(images: string): Promise<Cores | string> {
   return credentials ? { credentials, limits, endWithParent } : 'CRIU left no image of a process';
 }
 
+/** A group of the threads that their owner has not on this node: CRIU could not give it back. Undefined: none. */
+export function groupBeyond(
+  { groups }: Pick<Credentials, 'groups'>,
+  owner: { readonly gid: number; readonly groups: readonly number[] },
+): number | undefined {
+  const has = new Set([owner.gid, ...owner.groups]);
+  return groups.find((group) => !has.has(group));
+}
+
 /** A string: what no ordinary program of a user's has. */
 function credentialsIn(fields: readonly Field[]): Credentials | string {
   const [uid, gid] = [fieldOf(fields, 1), fieldOf(fields, 2)];

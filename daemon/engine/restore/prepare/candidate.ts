@@ -1,6 +1,6 @@
 import type { JobFacts } from '../../../vocabulary/job.ts';
 import { readHost, whyIncompatible } from '../../criu/compatible.ts';
-import { type Cores, readCores } from '../../criu/images/cores.ts';
+import { type Cores, groupBeyond, readCores } from '../../criu/images/cores.ts';
 import type { Order } from '../../manifest.ts';
 import type { Owner } from '../../owner/owner.ts';
 import type { Operation } from '../../owner/protocol.ts';
@@ -64,8 +64,7 @@ export async function tryCandidate(
 function whyNotTheOwner({ credentials: { uid, gid, groups } }: Cores, owner: Owner): string | null {
   if (uid !== owner.uid || gid !== owner.gid)
     return `its processes are uid ${uid}, gid ${gid}, and the job is started for uid ${owner.uid}, gid ${owner.gid}`;
-  const has = new Set([owner.gid, ...owner.groups]);
-  const lost = groups.find((group) => !has.has(group));
+  const lost = groupBeyond({ groups }, owner);
   return lost === undefined
     ? null
     : `its processes have the group ${lost}, which uid ${uid} has not on this node`;
